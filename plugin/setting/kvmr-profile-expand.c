@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "setting/kvmr-profile.h"
+
+#include <glib/gi18n-lib.h>
+#include <string.h>
+
+#include "setting/kvmr-error.h"
+#include "setting/kvmr-identity.h"
+#include "setting/kvmr-keyfile.h"
+#include "setting/kvmr-profile-private.h"
+#include "setting/kvmr-text.h"
+
+/* How much of a key is shown that may be no key of ours */
+#define MAX_KEY_CHARS 80
+
+void
+kvmr_native_profile_free(KvmrNativeProfile *self)
+{
+    if (!self)
+        return;
+    g_free(self->file_name);
+    g_key_file_unref(self->keyfile);
+    g_free(self);
+}
+
+static void
+free_native(gpointer native)
+{
+    kvmr_native_profile_free(native);
+}
+
+/* ---- what the profile must be ---- */
+
+static gboolean
+verify_type(GKeyFile *profile, GError **error)
+{
+    g_autofree char *type = NULL;
+    g_autofree char *quoted = NULL;
+
+    if (kvmr_profile_is_unexpanded(profile))
+        return TRUE;
+    if (!kvmr_keyfile_get(profile, KVMR_SECTION_CONNECTION, "type", &type, error))
+        return FALSE;
+    quoted = kvmr_text_quote(type ? type : "");
+    return kvmr_error_invalid(error, _("connection.type: %s is not “kvm-routed”"), quoted);
+}
+
+/* NM lets the owner of a private profile change and activate it, who need not be an administrator.
+ */
+static gboolean
+verify_public(GKeyFile *profile, GError **error)
+{
+    g_autofree char *permissions = NULL;
+    g_autofree char *quoted = NULL;
+
+    if (!kvmr_keyfile_get(profile, KVMR_SECTION_CONNECTION, "permissions", &permissions, error))
+        return FALSE;
+    if (!permissions)
+        return TRUE;
+    quoted = kvmr_text_quote(permissions);
+    return kvmr_error_invalid(
+        error,
+        _("connection.permissions: %s makes the profile private to a user, who "
+          "could then route this host's traffic; leave the key out"),
+        quoted);
+}
+
+/* The setting has one place in a profile of our type; two could contradict each other. */
+static gboolean
+verify_user_section(GKeyFile *profile, GError **error)
+{
+    g_auto(GStrv) keys = g_key_file_get_keys(profile, KVMR_SECTION_USER, NULL, NULL);
+    g_autofree char *shown = NULL;
+
+    for (guint i = 0; keys && keys[i]; i++) {
+        if (!g_str_has_prefix(keys[i], KVMR_SETTING_PREFIX))
+            continue;
+        shown = kvmr_text_escape(keys[i], MAX_KEY_CHARS);
+        return kvmr_error_invalid(
+            error,
+            _("user.%s: in a profile of type kvm-routed this belongs in section [kvm-routed]"),
+            shown);
+    }
+    return TRUE;
+}
+
+static KvmrSetting *
+read_setting(GKeyFile *profile, GError **error)
+{
+    g_autoptr(GHashTable) pairs = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+    g_auto(GStrv) keys = g_key_file_get_keys(profile, KVMR_PROFILE_TYPE, NULL, NULL);
+
+    if (!kvmr_keyfile_verify_unique(profile, KVMR_PROFILE_TYPE, error))
+        return NULL;
+    for (guint i = 0; keys && keys[i]; i++) {
+        char *value = NULL;
+
+        if (!kvmr_keyfile_get(profile, KVMR_PROFILE_TYPE, keys[i], &value, error))
+            return NULL;
+        g_hash_table_insert(pairs, g_strconcat(KVMR_SETTING_PREFIX, keys[i], NULL), value);
+    }
+    return kvmr_setting_from_pairs(pairs, error);
+}
+
+static gboolean
+verify_profile(GKeyFile *profile, GError **error)
+{
+    return kvmr_keyfile_verify_unique(profile, KVMR_SECTION_CONNECTION, error) &&
+           verify_type(profile, error) && verify_public(profile, error) &&
+           verify_user_section(profile, error);
+}
+
+/* ---- what is added to it ---- */
+
+/* The user's value wins over @value; a key with nothing after "=" is none. */
+static gboolean
+set_default(
+    GKeyFile *native, const char *section, const char *key, const char *value, GError **error)
+{
+    g_autofree char *given = NULL;
+
+    if (!kvmr_keyfile_get(native, section, key, &given, error))
+        return FALSE;
+    if (!given)
+        g_key_file_set_string(native, section, key, value);
+    return TRUE;
+}
+
+static gboolean
+set_mtu(GKeyFile *native, GError **error)
+{
+    const char *section;
+    guint       mtu;
+
+    if (!kvmr_profile_ethernet_section(native, &section, error) ||
+        !kvmr_profile_read_mtu(native, &mtu, error))
+        return FALSE;
+    if (mtu == 0)
+        g_key_file_set_uint64(native, section, "mtu", KVMR_SETTING_DEFAULT_MTU);
+    return TRUE;
+}
+
+/* Whether the user has NM give the bridge a MAC of its own, in which case ours would be in the way
+ */
+static gboolean
+read_cloned_mac(GKeyFile *native, gboolean *is_cloned, GError **error)
+{
+    const char      *section;
+    g_autofree char *mac = NULL;
+
+    if (!kvmr_profile_ethernet_section(native, &section, error) ||
+        !kvmr_keyfile_get(native, section, "cloned-mac-address", &mac, error))
+        return FALSE;
+    *is_cloned = mac && !g_str_equal(mac, "preserve") && !g_str_equal(mac, "permanent");
+    return TRUE;
+}
+
+static gboolean
+set_bridge(GKeyFile *native, const KvmrIdentity *identity, GError **error)
+{
+    char     mac[KVMR_MAC_TEXT];
+    gboolean is_cloned;
+
+    if (!read_cloned_mac(native, &is_cloned, error))
+        return FALSE;
+    if (!is_cloned &&
+        !set_default(
+            native, KVMR_SECTION_BRIDGE, "mac-address", kvmr_identity_mac(identity, mac), error))
+        return FALSE;
+    return set_default(native, KVMR_SECTION_BRIDGE, "stp", "false", error);
+}
+
+/* The parts of a list one after the other, and the keys in the order of the manual. */
+static void
+set_pairs(GKeyFile *native, const KvmrSetting *setting)
+{
+    g_autoptr(GHashTable) pairs = kvmr_setting_to_pairs(setting);
+    const char *const *keys = kvmr_setting_keys();
+
+    for (guint i = 0; keys[i]; i++) {
+        g_autofree char *name = g_strconcat(KVMR_SETTING_PREFIX, keys[i], NULL);
+
+        for (guint part = 2; g_hash_table_contains(pairs, name); part++) {
+            g_key_file_set_string(
+                native, KVMR_SECTION_USER, name, g_hash_table_lookup(pairs, name));
+            g_free(name);
+            name = g_strdup_printf(KVMR_SETTING_PREFIX "%s.%u", keys[i], part);
+        }
+    }
+}
+
+static GKeyFile *
+make_native(GKeyFile           *profile,
+            const KvmrIdentity *identity,
+            const KvmrSetting  *setting,
+            GError            **error)
+{
+    g_autoptr(GKeyFile) native = kvmr_keyfile_copy(profile);
+
+    g_key_file_set_string(native, KVMR_SECTION_CONNECTION, "type", KVMR_SECTION_BRIDGE);
+    g_key_file_set_string(native, KVMR_SECTION_CONNECTION, "uuid", identity->uuid);
+    (void) g_key_file_remove_group(native, KVMR_PROFILE_TYPE, NULL);
+    if (!set_mtu(native, error) || !set_bridge(native, identity, error) ||
+        !set_default(native, KVMR_SECTION_IPV4, "method", "manual", error) ||
+        !set_default(native, KVMR_SECTION_IPV6, "method", "disabled", error))
+        return NULL;
+    set_pairs(native, setting);
+    return g_steal_pointer(&native);
+}
+
+GPtrArray *
+kvmr_profile_expand(GKeyFile *profile, GError **error)
+{
+    g_auto(KvmrIdentity) identity = {NULL, NULL, NULL};
+    g_autoptr(KvmrSetting) setting = NULL;
+    g_autoptr(GKeyFile) keyfile = NULL;
+    g_autoptr(KvmrProfile) result = NULL;
+    KvmrNativeProfile *native;
+    GPtrArray         *natives;
+
+    if (!verify_profile(profile, error) || !kvmr_identity_read(&identity, profile, error))
+        return NULL;
+    setting = read_setting(profile, error);
+    if (!setting)
+        return NULL;
+    keyfile = make_native(profile, &identity, setting, error);
+    if (!keyfile)
+        return NULL;
+    /* Whatever makes the result unfit is refused before anybody stores it. */
+    result = kvmr_profile_parse(keyfile, error);
+    if (!result)
+        return NULL;
+    native = g_new(KvmrNativeProfile, 1);
+    native->file_name = kvmr_identity_file_name(&identity);
+    native->keyfile = g_steal_pointer(&keyfile);
+    natives = g_ptr_array_new_with_free_func(free_native);
+    g_ptr_array_add(natives, native);
+    return natives;
+}

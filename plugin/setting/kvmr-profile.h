@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+#include <glib.h>
+
+#include "setting/kvmr-setting.h"
+
+/** The connection type, and the section of a file of that type. */
+#define KVMR_PROFILE_TYPE "kvm-routed"
+
+/**
+ * KvmrNativeProfile: a profile that NetworkManager understands
+ * @file_name: base name to store it under, such as "guests11.nmconnection"; safe as a path
+ * component
+ * @keyfile: its content
+ */
+typedef struct {
+    char     *file_name;
+    GKeyFile *keyfile;
+} KvmrNativeProfile;
+
+void kvmr_native_profile_free(KvmrNativeProfile *self);
+
+/** kvmr_profile_is_unexpanded: whether @profile has type=kvm-routed (still to be expanded). */
+gboolean kvmr_profile_is_unexpanded(GKeyFile *profile);
+
+/**
+ * kvmr_profile_expand:
+ * @profile: a keyfile with type=kvm-routed, a section [kvm-routed], and native sections
+ * @error: %KVMR_ERROR_INVALID with section, key, value and what was expected
+ *
+ * The one function that all doors use. The result's first element is the guest interface's profile:
+ * of the base type of the switch, the setting as keys kvm-routed.* of [user]. Added where the user
+ * did not say otherwise: stp=false; a bridge.mac-address derived from the UUID, so that the guests'
+ * gateway never changes it (a bridge without one takes a port's); MTU 57344 (also for "auto" and
+ * 0); ipv4.method=manual; ipv6.method=disabled, as the host would else take router advertisements
+ * of guests. Sections and keys that the user gave pass through untouched, but for an explicit
+ * contradiction, which is an error. An id, an interface name and at least one IPv4 address are
+ * required; a missing UUID is derived from id and interface name. Same input, same output.
+ *
+ * Returns: (transfer full) (element-type KvmrNativeProfile)
+ */
+GPtrArray *kvmr_profile_expand(GKeyFile *profile, GError **error);
+
+/**
+ * KvmrProfile: what routing needs of a profile, from either form (expanded or not)
+ * @addresses: of #KvmrAddress4, the guest interface's own
+ * @behind_guests: of #KvmrPrefix4, destinations of [ipv4] routes whose next hop is a guest, in
+ *   order and each once
+ * @mtu: bytes; 1500, a bridge's own, for a native profile that gives none
+ * @permissions: whether connection.permissions restricts it to some users ("private")
+ */
+typedef struct {
+    char        *uuid;
+    char        *id;
+    char        *interface;
+    KvmrSetting *setting;
+    GArray      *addresses;
+    GArray      *behind_guests;
+    guint        mtu;
+    gboolean     permissions;
+} KvmrProfile;
+
+/**
+ * kvmr_profile_parse:
+ * @keyfile: kvm-routed profile, expanded or not
+ * @error: %KVMR_ERROR_INVALID, also if it is no kvm-routed profile at all
+ */
+KvmrProfile *kvmr_profile_parse(GKeyFile *keyfile, GError **error);
+void         kvmr_profile_free(KvmrProfile *self);
+
+/** kvmr_profile_load_text: a keyfile from @text of @length bytes, NUL bytes and wrong UTF-8
+ * refused. */
+GKeyFile *kvmr_profile_load_text(const char *text, gsize length, GError **error);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(KvmrNativeProfile, kvmr_native_profile_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(KvmrProfile, kvmr_profile_free)
