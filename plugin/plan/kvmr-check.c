@@ -1,0 +1,346 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "plan/kvmr-check.h"
+
+#include <glib/gi18n-lib.h>
+#include <string.h>
+
+typedef struct {
+    KvmrPlanNetwork    *network;
+    GPtrArray          *all;
+    GPtrArray          *earlier;
+    const KvmrSnapshot *snapshot;
+} Context;
+
+static KvmrFinding *
+add_finding(const Context *context,
+            const char    *code,
+            KvmrSeverity   severity,
+            const char    *interface,
+            char          *message,
+            char          *hint)
+{
+    KvmrFinding *finding = kvmr_finding_new(code, severity, interface, message, hint);
+
+    g_ptr_array_add(context->network->findings, finding);
+    return finding;
+}
+
+static const KvmrPlanLink *
+nth_link(const Context *context, guint i)
+{
+    return &g_array_index(context->network->links, KvmrPlanLink, i);
+}
+
+static gboolean
+is_guest_interface(const Context *context, const KvmrLink *link)
+{
+    for (guint i = 0; i < context->all->len; i++) {
+        const KvmrNetwork *network = g_ptr_array_index(context->all, i);
+
+        if (strcmp(link->name, network->profile->interface) == 0)
+            return TRUE;
+    }
+    return FALSE;
+}
+
+/* link-missing: what a link still lacks, from the ground up. */
+static void
+check_link_missing(const Context *context)
+{
+    for (guint i = 0; i < context->network->links->len; i++) {
+        const KvmrPlanLink *link = nth_link(context, i);
+        const char         *key = kvmr_role_to_key(link->role);
+        char               *message, *hint;
+
+        if (link->ready)
+            continue;
+        if (!link->link) {
+            message = g_strdup_printf(_("interface %s does not exist"), link->name);
+            hint = g_strdup_printf(
+                _("bring it up, or take it out of kvm-routed.%s; the rest of the network works "
+                  "meanwhile"),
+                key);
+        } else if (!link->link->up) {
+            message = g_strdup_printf(_("interface %s is down"), link->name);
+            hint = g_strdup_printf(_("nmcli device up %s"), link->name);
+        } else if (!link->link->carrier) {
+            message = g_strdup_printf(_("interface %s has no carrier"), link->name);
+            hint = g_strdup(_("check the card, its cable and its switch port"));
+        } else {
+            message = g_strdup_printf(_("interface %s has no IPv4 address"), link->name);
+            hint = g_strdup_printf(_("nmcli device up %s"), link->name);
+        }
+        add_finding(context, "link-missing", KVMR_SEVERITY_WARNING, link->name, message, hint)
+            ->waiting = TRUE;
+    }
+}
+
+/* Talk, scenario II: "proxy_arp feature only works with layer2 interfaces!" */
+static void
+check_layer3_uplink(const Context *context)
+{
+    for (guint i = 0; i < context->network->links->len; i++) {
+        const KvmrPlanLink *link = nth_link(context, i);
+
+        if (link->role != KVMR_ROLE_UPLINK || !link->link ||
+            kvmr_snapshot_layer(context->snapshot, link->link) != KVMR_LAYER_3)
+            continue;
+        add_finding(context,
+                    "layer3-uplink",
+                    KVMR_SEVERITY_ERROR,
+                    link->name,
+                    g_strdup_printf(_("interface %s works on layer 3: there is no ARP on it, so "
+                                      "nobody on its LAN would find the guests"),
+                                    link->name),
+                    g_strdup(_("configure the OSA card with layer2=1 (chzdev), or name it in "
+                               "kvm-routed.hipersockets or kvm-routed.masquerade instead")));
+    }
+}
+
+/*
+ * Talk, scenario II, "Pitfalls": two host interfaces in one subnet, with proxy ARP, take the whole
+ * LAN down. Our ARP filter prevents that; what stays is that the host may answer and send on
+ * either.
+ */
+static void
+check_shared_subnet(const Context *context)
+{
+    const GArray *addresses = context->snapshot->addresses;
+
+    for (guint i = 0; i < context->network->links->len; i++) {
+        const KvmrPlanLink *uplink = nth_link(context, i);
+
+        if (uplink->role != KVMR_ROLE_UPLINK || !uplink->link)
+            continue;
+        for (guint j = 0; j < addresses->len; j++) {
+            const KvmrHostAddress *own = &g_array_index(addresses, KvmrHostAddress, j);
+
+            if (own->ifindex != uplink->link->ifindex)
+                continue;
+            for (guint k = 0; k < addresses->len; k++) {
+                const KvmrHostAddress *other = &g_array_index(addresses, KvmrHostAddress, k);
+                const KvmrLink  *link = kvmr_snapshot_find_index(context->snapshot, other->ifindex);
+                KvmrPrefix4      a = kvmr_address4_subnet(own->address);
+                KvmrPrefix4      b = kvmr_address4_subnet(other->address);
+                g_autofree char *subnet = NULL;
+
+                if (!link || link->ifindex == own->ifindex || other->address.plen == 32 ||
+                    is_guest_interface(context, link) || !kvmr_prefix4_overlaps(a, b))
+                    continue;
+                subnet = kvmr_prefix4_to_string(a.plen > b.plen ? a : b);
+                add_finding(context,
+                            "shared-subnet",
+                            KVMR_SEVERITY_WARNING,
+                            link->name,
+                            g_strdup_printf(_("interfaces %s and %s are both in subnet %s"),
+                                            uplink->name,
+                                            link->name,
+                                            subnet),
+                            g_strdup_printf(_("give the host one interface in that subnet, as a "
+                                              "bond if it has two cards, and take the address "
+                                              "from %s"),
+                                            link->name));
+            }
+        }
+    }
+}
+
+static void
+add_overlap(const Context *context, KvmrPrefix4 subnet, const char *what, KvmrPrefix4 other)
+{
+    char a[KVMR_PREFIX4_TEXT], b[KVMR_PREFIX4_TEXT];
+
+    add_finding(context,
+                "subnet-overlap",
+                KVMR_SEVERITY_ERROR,
+                NULL,
+                g_strdup_printf(_("subnet %s overlaps with %s, %s"),
+                                kvmr_prefix4_print(subnet, a),
+                                kvmr_prefix4_print(other, b),
+                                what),
+                g_strdup(_("give every network subnets of its own; the guest subnet must be "
+                           "smaller than the LAN's that it lies in")));
+}
+
+static void
+check_overlap_with_links(const Context *context)
+{
+    const GArray *addresses = context->snapshot->addresses;
+
+    for (guint i = 0; i < addresses->len; i++) {
+        const KvmrHostAddress *own = &g_array_index(addresses, KvmrHostAddress, i);
+        const KvmrLink        *link = kvmr_snapshot_find_index(context->snapshot, own->ifindex);
+        KvmrPrefix4            subnet = kvmr_address4_subnet(own->address);
+        g_autofree char       *what = NULL;
+
+        if (!link || is_guest_interface(context, link))
+            continue;
+        what = g_strdup_printf(_("the subnet of interface %s"), link->name);
+        for (guint j = 0; j < context->network->subnets->len; j++) {
+            KvmrPrefix4 guests = g_array_index(context->network->subnets, KvmrPrefix4, j);
+
+            if (kvmr_prefix4_overlaps(guests, subnet) && guests.plen <= subnet.plen)
+                add_overlap(context, guests, what, subnet);
+        }
+        for (guint j = 0; j < context->network->peers->len; j++) {
+            KvmrPrefix4 peer = g_array_index(context->network->peers, KvmrPlanPeer, j).peer.subnet;
+
+            /* Our route would win over the link's own; a wider one does not. */
+            if (kvmr_prefix4_equal(peer, subnet))
+                add_overlap(context, peer, what, subnet);
+        }
+    }
+}
+
+static void
+check_overlap_with_network(const Context *context, const KvmrPlanNetwork *other)
+{
+    g_autofree char *guests = g_strdup_printf(_("a guest subnet of network %s"),
+                                              other->network->profile->id);
+    g_autofree char *peers = g_strdup_printf(_("a peer of network %s"),
+                                             other->network->profile->id);
+
+    for (guint i = 0; i < other->subnets->len; i++) {
+        KvmrPrefix4 theirs = g_array_index(other->subnets, KvmrPrefix4, i);
+
+        for (guint j = 0; j < context->network->subnets->len; j++) {
+            KvmrPrefix4 ours = g_array_index(context->network->subnets, KvmrPrefix4, j);
+
+            if (kvmr_prefix4_overlaps(ours, theirs))
+                add_overlap(context, ours, guests, theirs);
+        }
+        for (guint j = 0; j < context->network->peers->len; j++) {
+            KvmrPrefix4 ours = g_array_index(context->network->peers, KvmrPlanPeer, j).peer.subnet;
+
+            if (kvmr_prefix4_overlaps(ours, theirs) && ours.plen >= theirs.plen)
+                add_overlap(context, ours, guests, theirs);
+        }
+    }
+    for (guint i = 0; i < other->peers->len; i++) {
+        const KvmrPeer *theirs = &g_array_index(other->peers, KvmrPlanPeer, i).peer;
+
+        for (guint j = 0; j < context->network->subnets->len; j++) {
+            KvmrPrefix4 ours = g_array_index(context->network->subnets, KvmrPrefix4, j);
+
+            if (kvmr_prefix4_overlaps(ours, theirs->subnet) && ours.plen <= theirs->subnet.plen)
+                add_overlap(context, ours, peers, theirs->subnet);
+        }
+        for (guint j = 0; j < context->network->peers->len; j++) {
+            const KvmrPeer *ours = &g_array_index(context->network->peers, KvmrPlanPeer, j).peer;
+
+            if (kvmr_prefix4_equal(ours->subnet, theirs->subnet) &&
+                ours->gateway != theirs->gateway)
+                add_overlap(context, ours->subnet, peers, theirs->subnet);
+        }
+    }
+}
+
+static void
+check_subnet_overlap(const Context *context)
+{
+    check_overlap_with_links(context);
+    for (guint i = 0; i < context->earlier->len; i++) {
+        const KvmrPlanNetwork *other = g_ptr_array_index(context->earlier, i);
+
+        if (other->routed)
+            check_overlap_with_network(context, other);
+    }
+}
+
+static gboolean
+some_gateway_link_waits(const Context *context)
+{
+    for (guint i = 0; i < context->network->links->len; i++) {
+        const KvmrPlanLink *link = nth_link(context, i);
+
+        if (link->role != KVMR_ROLE_UPLINK && !link->ready)
+            return TRUE;
+    }
+    return FALSE;
+}
+
+/* While a link is away its subnet isn't known: then the peer waits, and link-missing says for what.
+ */
+static void
+check_gateway_unreachable(const Context *context)
+{
+    if (some_gateway_link_waits(context))
+        return;
+
+    for (guint i = 0; i < context->network->peers->len; i++) {
+        const KvmrPlanPeer *peer = &g_array_index(context->network->peers, KvmrPlanPeer, i);
+        char                gateway[KVMR_ADDR4_TEXT], subnet[KVMR_PREFIX4_TEXT];
+
+        if (peer->ifname)
+            continue;
+        add_finding(context,
+                    "gateway-unreachable",
+                    KVMR_SEVERITY_ERROR,
+                    NULL,
+                    g_strdup_printf(_("gateway %s of peer %s is in no subnet of the hipersockets "
+                                      "and masquerade links"),
+                                    kvmr_addr4_print(peer->peer.gateway, gateway),
+                                    kvmr_prefix4_print(peer->peer.subnet, subnet)),
+                    g_strdup(_("correct the gateway in kvm-routed.peers: it is the other LPAR's "
+                               "address on the HiperSockets link")))
+            ->waiting = TRUE;
+    }
+}
+
+static void
+check_setting_lost(const Context *context)
+{
+    const KvmrProfile *profile = context->network->network->profile;
+
+    if (!context->network->network->setting_lost)
+        return;
+    add_finding(context,
+                "setting-lost",
+                KVMR_SEVERITY_WARNING,
+                NULL,
+                g_strdup_printf(_("the stored profile %s has no kvm-routed setting any more: "
+                                  "another editor dropped it"),
+                                profile->id),
+                g_strdup_printf(_("restore the keys kvm-routed.* in its [user] section before the "
+                                  "next activation of %s"),
+                                profile->interface));
+}
+
+static gboolean
+is_allowed(const KvmrNetwork *network, const char *code)
+{
+    const GPtrArray *allow = network->profile->setting->allow;
+
+    for (guint i = 0; i < allow->len; i++) {
+        if (strcmp(g_ptr_array_index(allow, i), code) == 0)
+            return TRUE;
+    }
+    return FALSE;
+}
+
+void
+kvmr_check_network(KvmrPlanNetwork    *network,
+                   GPtrArray          *all,
+                   GPtrArray          *earlier,
+                   const KvmrSnapshot *snapshot)
+{
+    static void (*const checks[])(const Context *) = {
+        check_layer3_uplink,
+        check_subnet_overlap,
+        check_gateway_unreachable,
+        check_link_missing,
+        check_shared_subnet,
+        check_setting_lost,
+    };
+    const Context context = {network, all, earlier, snapshot};
+
+    for (guint i = 0; i < G_N_ELEMENTS(checks); i++)
+        checks[i](&context);
+
+    for (guint i = 0; i < network->findings->len; i++) {
+        KvmrFinding *finding = g_ptr_array_index(network->findings, i);
+
+        if (is_allowed(network->network, finding->code))
+            finding->severity = KVMR_SEVERITY_WARNING;
+    }
+}

@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "plan/kvmr-network.h"
+
+#include <string.h>
+
+#include "setting/kvmr-ifname.h"
+
+KvmrNetwork *
+kvmr_network_new(KvmrProfile *profile)
+{
+    KvmrNetwork *self = g_new0(KvmrNetwork, 1);
+
+    self->ref_count = 1;
+    self->profile = profile;
+    return self;
+}
+
+KvmrNetwork *
+kvmr_network_new_refused(const char *uuid,
+                         const char *id,
+                         const char *interface,
+                         const char *reason)
+{
+    KvmrProfile *profile = g_new0(KvmrProfile, 1);
+    KvmrNetwork *self;
+
+    profile->uuid = g_strdup(uuid);
+    profile->id = g_strdup(id);
+    profile->interface = g_strdup(interface);
+    profile->setting = kvmr_setting_new();
+    profile->addresses = g_array_new(FALSE, FALSE, sizeof(KvmrAddress4));
+    profile->behind_guests = g_array_new(FALSE, FALSE, sizeof(KvmrPrefix4));
+
+    self = kvmr_network_new(profile);
+    self->refused = g_strdup(reason);
+    return self;
+}
+
+KvmrNetwork *
+kvmr_network_ref(KvmrNetwork *self)
+{
+    self->ref_count++;
+    return self;
+}
+
+void
+kvmr_network_unref(KvmrNetwork *self)
+{
+    if (--self->ref_count > 0)
+        return;
+    kvmr_profile_free(self->profile);
+    g_free(self->refused);
+    g_free(self);
+}
+
+/* Adds @subnet unless one in @subnets holds it, and drops those that it holds. */
+static void
+add_subnet(GArray *subnets, KvmrPrefix4 subnet)
+{
+    for (guint i = 0; i < subnets->len;) {
+        KvmrPrefix4 met = g_array_index(subnets, KvmrPrefix4, i);
+
+        if (!kvmr_prefix4_overlaps(met, subnet)) {
+            i++;
+            continue;
+        }
+        if (met.plen <= subnet.plen)
+            return;
+        g_array_remove_index(subnets, i);
+    }
+    g_array_append_val(subnets, subnet);
+}
+
+GArray *
+kvmr_network_guest_subnets(const KvmrNetwork *self)
+{
+    const KvmrProfile *profile = self->profile;
+    GArray            *subnets = g_array_new(FALSE, FALSE, sizeof(KvmrPrefix4));
+
+    for (guint i = 0; i < profile->addresses->len; i++)
+        add_subnet(subnets,
+                   kvmr_address4_subnet(g_array_index(profile->addresses, KvmrAddress4, i)));
+    for (guint i = 0; i < profile->behind_guests->len; i++)
+        add_subnet(subnets, g_array_index(profile->behind_guests, KvmrPrefix4, i));
+    return subnets;
+}
+
+/*
+ * The service's memory. Groups are UUIDs; lists are texts as users write them, so that reading goes
+ * through the same strict parsers as a profile does.
+ */
+#define KEY_ID            "id"
+#define KEY_INTERFACE     "interface"
+#define KEY_REFUSED       "refused"
+#define KEY_SETTING_LOST  "setting-lost"
+#define KEY_MTU           "mtu"
+#define KEY_ADDRESSES     "addresses"
+#define KEY_BEHIND_GUESTS "behind-guests"
+
+static void
+write_network(GKeyFile *keyfile, const KvmrNetwork *network)
+{
+    const KvmrProfile *profile = network->profile;
+    const char        *group = profile->uuid;
+    g_autoptr(GHashTable) pairs = kvmr_setting_to_pairs(profile->setting);
+    g_autoptr(GString) addresses = g_string_new(NULL);
+    g_autoptr(GString) behind = g_string_new(NULL);
+    GHashTableIter iter;
+    const char    *key, *value;
+
+    for (guint i = 0; i < profile->addresses->len; i++) {
+        g_autofree char *text = kvmr_address4_to_string(
+            g_array_index(profile->addresses, KvmrAddress4, i));
+
+        g_string_append_printf(addresses, "%s%s", i ? "," : "", text);
+    }
+    for (guint i = 0; i < profile->behind_guests->len; i++) {
+        char text[KVMR_PREFIX4_TEXT];
+
+        kvmr_prefix4_print(g_array_index(profile->behind_guests, KvmrPrefix4, i), text);
+        g_string_append_printf(behind, "%s%s", i ? "," : "", text);
+    }
+
+    g_key_file_set_string(keyfile, group, KEY_ID, profile->id);
+    g_key_file_set_string(keyfile, group, KEY_INTERFACE, profile->interface);
+    g_key_file_set_integer(keyfile, group, KEY_MTU, (int) profile->mtu);
+    g_key_file_set_string(keyfile, group, KEY_ADDRESSES, addresses->str);
+    g_key_file_set_string(keyfile, group, KEY_BEHIND_GUESTS, behind->str);
+    g_key_file_set_boolean(keyfile, group, KEY_SETTING_LOST, network->setting_lost);
+    if (network->refused)
+        g_key_file_set_string(keyfile, group, KEY_REFUSED, network->refused);
+
+    g_hash_table_iter_init(&iter, pairs);
+    while (g_hash_table_iter_next(&iter, (gpointer *) &key, (gpointer *) &value))
+        g_key_file_set_string(keyfile, group, key, value);
+}
+
+GKeyFile *
+kvmr_networks_to_keyfile(GPtrArray *networks)
+{
+    GKeyFile *keyfile = g_key_file_new();
+
+    for (guint i = 0; i < networks->len; i++)
+        write_network(keyfile, g_ptr_array_index(networks, i));
+    return keyfile;
+}
+
+static GHashTable *
+read_pairs(GKeyFile *keyfile, const char *group)
+{
+    GHashTable *pairs = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+    g_auto(GStrv) keys = g_key_file_get_keys(keyfile, group, NULL, NULL);
+
+    for (guint i = 0; keys && keys[i]; i++) {
+        char *value;
+
+        if (!g_str_has_prefix(keys[i], KVMR_SETTING_PREFIX))
+            continue;
+        value = g_key_file_get_string(keyfile, group, keys[i], NULL);
+        if (value)
+            g_hash_table_insert(pairs, g_strdup(keys[i]), value);
+    }
+    return pairs;
+}
+
+static gboolean
+read_addresses(GKeyFile *keyfile, const char *group, GArray *addresses)
+{
+    g_autofree char *text = g_key_file_get_string(keyfile, group, KEY_ADDRESSES, NULL);
+    g_auto(GStrv) items = g_strsplit(text ? text : "", ",", -1);
+
+    for (guint i = 0; items[i]; i++) {
+        KvmrAddress4 address;
+
+        if (!kvmr_address4_parse(items[i], &address, NULL))
+            return FALSE;
+        g_array_append_val(addresses, address);
+    }
+    return addresses->len > 0;
+}
+
+static gboolean
+read_behind_guests(GKeyFile *keyfile, const char *group, GArray *subnets)
+{
+    g_autofree char *text = g_key_file_get_string(keyfile, group, KEY_BEHIND_GUESTS, NULL);
+    g_auto(GStrv) items = g_strsplit(text ? text : "", ",", -1);
+
+    for (guint i = 0; items[i]; i++) {
+        KvmrPrefix4 subnet;
+
+        if (!kvmr_prefix4_parse(items[i], &subnet, NULL))
+            return FALSE;
+        g_array_append_val(subnets, subnet);
+    }
+    return TRUE;
+}
+
+static KvmrNetwork *
+read_network(GKeyFile *keyfile, const char *uuid)
+{
+    g_autofree char *id = g_key_file_get_string(keyfile, uuid, KEY_ID, NULL);
+    g_autofree char *interface = g_key_file_get_string(keyfile, uuid, KEY_INTERFACE, NULL);
+    g_autofree char *refused = g_key_file_get_string(keyfile, uuid, KEY_REFUSED, NULL);
+    g_autoptr(GHashTable) pairs = read_pairs(keyfile, uuid);
+    g_autoptr(KvmrNetwork) network = NULL;
+    KvmrProfile *profile;
+    int          mtu = g_key_file_get_integer(keyfile, uuid, KEY_MTU, NULL);
+
+    if (!g_uuid_string_is_valid(uuid) || !id ||
+        !kvmr_ifname_verify(interface ? interface : "", NULL))
+        return NULL;
+    network = kvmr_network_new_refused(uuid, id, interface, refused);
+    if (refused)
+        return g_steal_pointer(&network);
+
+    profile = network->profile;
+    profile->mtu = mtu > 0 ? (guint) mtu : KVMR_SETTING_DEFAULT_MTU;
+    kvmr_setting_free(profile->setting);
+    profile->setting = kvmr_setting_from_pairs(pairs, NULL);
+    if (!profile->setting) {
+        profile->setting = kvmr_setting_new();
+        return NULL;
+    }
+    if (!read_addresses(keyfile, uuid, profile->addresses) ||
+        !read_behind_guests(keyfile, uuid, profile->behind_guests) ||
+        !kvmr_setting_verify(profile->setting, interface, profile->addresses, NULL))
+        return NULL;
+    network->setting_lost = g_key_file_get_boolean(keyfile, uuid, KEY_SETTING_LOST, NULL);
+    return g_steal_pointer(&network);
+}
+
+GPtrArray *
+kvmr_networks_from_keyfile(GKeyFile *keyfile)
+{
+    GPtrArray *networks = g_ptr_array_new_with_free_func((GDestroyNotify) kvmr_network_unref);
+    g_auto(GStrv) groups = g_key_file_get_groups(keyfile, NULL);
+
+    for (guint i = 0; groups[i]; i++) {
+        KvmrNetwork *network = read_network(keyfile, groups[i]);
+
+        if (network)
+            g_ptr_array_add(networks, network);
+    }
+    return networks;
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+#include <glib.h>
+
+#include "setting/kvmr-profile.h"
+
+/**
+ * KvmrNetwork: one kvm-routed network that is up (or asked about), as its source describes it
+ * @profile: what its profile says; never changed after construction
+ * @refused: why it must not be routed whatever the host looks like (bad setting, private profile),
+ *   NULL if it may be; then only @profile's uuid, id and interface mean anything
+ * @setting_lost: its stored profile has lost the setting that the running one has
+ */
+typedef struct {
+    int          ref_count;
+    KvmrProfile *profile;
+    char        *refused;
+    gboolean     setting_lost;
+} KvmrNetwork;
+
+/** @profile: (transfer full) */
+KvmrNetwork *kvmr_network_new(KvmrProfile *profile);
+
+/** A network that cannot be routed because of @reason. */
+KvmrNetwork *kvmr_network_new_refused(const char *uuid,
+                                      const char *id,
+                                      const char *interface,
+                                      const char *reason);
+
+KvmrNetwork *kvmr_network_ref(KvmrNetwork *self);
+void         kvmr_network_unref(KvmrNetwork *self);
+
+/**
+ * kvmr_network_guest_subnets: subnets of the guest interface's addresses, then those behind guests;
+ * without duplicates and without one that another holds.
+ * Returns: (transfer full) (element-type KvmrPrefix4)
+ */
+GArray *kvmr_network_guest_subnets(const KvmrNetwork *self);
+
+/**
+ * Networks as a keyfile (one group each), and back: the service's memory over a restart.
+ * from_keyfile() passes over groups that do not parse; they are no longer known then.
+ * Returns: (transfer full) / (transfer full) (element-type KvmrNetwork)
+ */
+GKeyFile  *kvmr_networks_to_keyfile(GPtrArray *networks);
+GPtrArray *kvmr_networks_from_keyfile(GKeyFile *keyfile);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(KvmrNetwork, kvmr_network_unref)

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "plan/kvmr-snapshot.h"
+
+#include <string.h>
+
+/* VLAN on bond on port: deeper than any real stack, so a loop in hostile data ends. */
+#define LAYER_DEPTH_MAX 8
+
+static void
+link_free(KvmrLink *link)
+{
+    g_free(link->name);
+    g_free(link->kind);
+    g_free(link);
+}
+
+KvmrSnapshot *
+kvmr_snapshot_new(void)
+{
+    KvmrSnapshot *self = g_new0(KvmrSnapshot, 1);
+
+    self->links = g_ptr_array_new_with_free_func((GDestroyNotify) link_free);
+    self->addresses = g_array_new(FALSE, FALSE, sizeof(KvmrHostAddress));
+    self->routes = g_array_new(FALSE, FALSE, sizeof(KvmrRoute));
+    self->proxies = g_array_new(FALSE, FALSE, sizeof(guint32));
+    return self;
+}
+
+void
+kvmr_snapshot_free(KvmrSnapshot *self)
+{
+    g_ptr_array_unref(self->links);
+    g_array_unref(self->addresses);
+    g_array_unref(self->routes);
+    g_array_unref(self->proxies);
+    g_free(self);
+}
+
+KvmrLink *
+kvmr_snapshot_add_link(KvmrSnapshot *self, int ifindex, const char *name)
+{
+    KvmrLink *link = g_new0(KvmrLink, 1);
+
+    link->ifindex = ifindex;
+    link->name = g_strdup(name);
+    link->qeth_layer2 = KVMR_VALUE_NONE;
+    for (int key = 0; key < KVMR_N_VALUES; key++) {
+        link->values[key] = KVMR_VALUE_NONE;
+        link->before[key] = KVMR_VALUE_NONE;
+    }
+    g_ptr_array_add(self->links, link);
+    return link;
+}
+
+KvmrLink *
+kvmr_snapshot_find_name(const KvmrSnapshot *self, const char *name)
+{
+    for (guint i = 0; i < self->links->len; i++) {
+        KvmrLink *link = g_ptr_array_index(self->links, i);
+
+        if (strcmp(link->name, name) == 0)
+            return link;
+    }
+    return NULL;
+}
+
+KvmrLink *
+kvmr_snapshot_find_index(const KvmrSnapshot *self, int ifindex)
+{
+    for (guint i = 0; i < self->links->len; i++) {
+        KvmrLink *link = g_ptr_array_index(self->links, i);
+
+        if (link->ifindex == ifindex)
+            return link;
+    }
+    return NULL;
+}
+
+static gboolean
+is_layer3(const KvmrSnapshot *self, const KvmrLink *link, guint depth)
+{
+    const KvmrLink *lower;
+
+    if (link->noarp || link->qeth_layer2 == 0)
+        return TRUE;
+    if (depth == LAYER_DEPTH_MAX)
+        return FALSE;
+
+    lower = link->lower ? kvmr_snapshot_find_index(self, link->lower) : NULL;
+    if (lower && is_layer3(self, lower, depth + 1))
+        return TRUE;
+    if (g_strcmp0(link->kind, "bond") != 0)
+        return FALSE;
+
+    for (guint i = 0; i < self->links->len; i++) {
+        const KvmrLink *port = g_ptr_array_index(self->links, i);
+
+        if (port->master == link->ifindex && is_layer3(self, port, depth + 1))
+            return TRUE;
+    }
+    return FALSE;
+}
+
+KvmrLayer
+kvmr_snapshot_layer(const KvmrSnapshot *self, const KvmrLink *link)
+{
+    if (is_layer3(self, link, 0))
+        return KVMR_LAYER_3;
+    return link->mac_len > 0 ? KVMR_LAYER_2 : KVMR_LAYER_UNKNOWN;
+}
+
+gint64
+kvmr_link_value_before(const KvmrLink *link, KvmrValueKey key)
+{
+    return link->before[key] != KVMR_VALUE_NONE ? link->before[key] : link->values[key];
+}
+
+const char *
+kvmr_value_key_to_string(KvmrValueKey key)
+{
+    static const char *const words[KVMR_N_VALUES] = {
+        [KVMR_VALUE_TX_QUEUE_LENGTH] = "tx_queue_length",
+        [KVMR_VALUE_PROXY_DELAY] = "proxy_delay",
+        [KVMR_VALUE_PROXY_ARP] = "proxy_arp",
+        [KVMR_VALUE_FORWARDING] = "forwarding",
+    };
+
+    return words[key];
+}

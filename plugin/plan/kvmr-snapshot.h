@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+#include <glib.h>
+
+#include "setting/kvmr-ipv4.h"
+
+/**
+ * KvmrValueKey: what we change on an interface, in the order in which it is switched on; switching
+ * off runs the other way. Proxy ARP needs its delay set first, and forwarding comes last
+ * (design: at no instant proxy ARP without its filter, nor forwarding without its chain).
+ */
+typedef enum {
+    KVMR_VALUE_TX_QUEUE_LENGTH, /* of the link itself */
+    KVMR_VALUE_PROXY_DELAY,     /* net.ipv4.neigh.IF.proxy_delay, in jiffies of USER_HZ */
+    KVMR_VALUE_PROXY_ARP,       /* net.ipv4.conf.IF.proxy_arp */
+    KVMR_VALUE_FORWARDING,      /* net.ipv4.conf.IF.forwarding */
+} KvmrValueKey;
+#define KVMR_N_VALUES 4
+
+/** A value that is not known, or that is not ours. */
+#define KVMR_VALUE_NONE (-1)
+
+typedef enum {
+    KVMR_LAYER_UNKNOWN, /* as good as 2: every Ethernet device but qeth */
+    KVMR_LAYER_2,
+    KVMR_LAYER_3, /* IFF_NOARP, or qeth's layer2=0, on the link or below it */
+} KvmrLayer;
+
+/**
+ * KvmrLink: an interface of the host
+ * @kind: kernel's name of the kind (bridge, bond, vlan, veth, …), NULL for a physical device
+ * @up: IFF_UP; @carrier: IFF_LOWER_UP; @noarp: IFF_NOARP
+ * @qeth_layer2: 0, 1, or %KVMR_VALUE_NONE where the device is no qeth device
+ * @master: ifindex of the bond or bridge it is a port of, or 0
+ * @lower: ifindex of the device below (VLAN, macvlan), or 0; may be unknown to this namespace
+ * @mac: of @mac_len bytes, 0 if it has none
+ * @values: what the kernel has now
+ * @before: what we found before we first changed it (the journal), %KVMR_VALUE_NONE where we did
+ * not
+ */
+typedef struct {
+    int      ifindex;
+    char    *name;
+    char    *kind;
+    gboolean up;
+    gboolean carrier;
+    gboolean noarp;
+    int      qeth_layer2;
+    guint    mtu;
+    int      master;
+    int      lower;
+    guint8   mac[6];
+    guint    mac_len;
+    gint64   values[KVMR_N_VALUES];
+    gint64   before[KVMR_N_VALUES];
+} KvmrLink;
+
+/** KvmrHostAddress: one of the host's own IPv4 addresses. */
+typedef struct {
+    int          ifindex;
+    KvmrAddress4 address;
+} KvmrHostAddress;
+
+/**
+ * KvmrRoute: a unicast route of the main table
+ * @gateway: next hop, 0 for a route to the link itself
+ * @ifindex: output link; 0 for a multipath route
+ * @protocol: rtnetlink protocol, %KVMR_ROUTE_PROTOCOL for ours
+ */
+typedef struct {
+    KvmrPrefix4 dst;
+    guint32     gateway;
+    int         ifindex;
+    guint32     metric;
+    guint8      protocol;
+} KvmrRoute;
+
+/** Our number for routes, registered in iproute2's rt_protos.d as "kvm-routed". */
+#define KVMR_ROUTE_PROTOCOL 136
+
+/**
+ * KvmrSnapshot: all that a plan depends on of a host at one moment
+ * @links: of #KvmrLink
+ * @addresses: of #KvmrHostAddress
+ * @routes: of #KvmrRoute: the main table's, whoever made them
+ * @proxies: of guint32: addresses of `ip neigh add proxy` entries
+ * @all_forwarding: net.ipv4.conf.all.forwarding: somebody made the whole host a router
+ * @policy_routing: there are `ip rule`s besides the kernel's three
+ * @foreign_nat: a table that is not ours has a base chain of type nat
+ * @foreign_tracking: a table that is not ours looks at connection state in a forward chain
+ */
+typedef struct {
+    GPtrArray *links;
+    GArray    *addresses;
+    GArray    *routes;
+    GArray    *proxies;
+    gboolean   all_forwarding;
+    gboolean   policy_routing;
+    gboolean   foreign_nat;
+    gboolean   foreign_tracking;
+} KvmrSnapshot;
+
+KvmrSnapshot *kvmr_snapshot_new(void);
+void          kvmr_snapshot_free(KvmrSnapshot *self);
+
+/** A link with nothing known, all values %KVMR_VALUE_NONE, owned by the snapshot. */
+KvmrLink *kvmr_snapshot_add_link(KvmrSnapshot *self, int ifindex, const char *name);
+
+/** Returns: (transfer none) (nullable) */
+KvmrLink *kvmr_snapshot_find_name(const KvmrSnapshot *self, const char *name);
+KvmrLink *kvmr_snapshot_find_index(const KvmrSnapshot *self, int ifindex);
+
+/**
+ * kvmr_snapshot_layer: whether @link carries Ethernet frames (proxy ARP needs them) or bare IP,
+ * read through VLANs and bonds: layer 3 if it or anything below it is.
+ */
+KvmrLayer kvmr_snapshot_layer(const KvmrSnapshot *self, const KvmrLink *link);
+
+/** The value that @link had, or has, without us. */
+gint64 kvmr_link_value_before(const KvmrLink *link, KvmrValueKey key);
+
+/** The words of a value: "forwarding", "proxy_arp", … */
+const char *kvmr_value_key_to_string(KvmrValueKey key);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(KvmrSnapshot, kvmr_snapshot_free)

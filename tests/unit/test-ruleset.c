@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "plan/kvmr-ruleset.h"
+
+#include <string.h>
+
+static const char *const base_hook = "type filter hook forward priority 0; policy accept;";
+
+static KvmrRuleset *
+sample(const char *first, const char *second)
+{
+    KvmrRuleset *rules = kvmr_ruleset_new();
+
+    kvmr_ruleset_add_counter(rules, KVMR_FAMILY_IP, "refused");
+    kvmr_ruleset_add_set(rules, KVMR_FAMILY_IP, "guests", "ipv4_addr", NULL, TRUE);
+    kvmr_ruleset_add_chain(rules, KVMR_FAMILY_IP, "forward", base_hook);
+    kvmr_ruleset_add_rule(rules, KVMR_FAMILY_IP, "forward", "ip saddr @guests accept");
+    if (first)
+        kvmr_ruleset_add_element(rules, KVMR_FAMILY_IP, "guests", "%s", first);
+    if (second)
+        kvmr_ruleset_add_element(rules, KVMR_FAMILY_IP, "guests", "%s", second);
+    return rules;
+}
+
+static void
+check_update(const KvmrRuleset *from, const KvmrRuleset *to, const char *expected)
+{
+    g_autofree char *text = kvmr_ruleset_update(from, to);
+
+    g_assert_cmpstr(text, ==, expected);
+}
+
+static void
+test_empty(void)
+{
+    g_autoptr(KvmrRuleset) rules = kvmr_ruleset_new();
+    g_autofree char *text = kvmr_ruleset_to_text(rules);
+    g_autofree char *replace = kvmr_ruleset_replace(rules);
+
+    g_assert_true(kvmr_ruleset_is_empty(rules));
+    g_assert_cmpstr(text, ==, "");
+    g_assert_cmpstr(replace,
+                    ==,
+                    "add table arp kvm_routed \ndelete table arp kvm_routed \n"
+                    "add table ip kvm_routed \ndelete table ip kvm_routed \n"
+                    "add table ip6 kvm_routed \ndelete table ip6 kvm_routed \n");
+}
+
+static void
+test_text(void)
+{
+    g_autoptr(KvmrRuleset) rules = sample("10.0.0.0/24", "10.0.0.0/24");
+    g_autofree char *text = kvmr_ruleset_to_text(rules);
+
+    g_assert_false(kvmr_ruleset_is_empty(rules));
+    g_assert_true(kvmr_ruleset_has_family(rules, KVMR_FAMILY_IP));
+    g_assert_false(kvmr_ruleset_has_family(rules, KVMR_FAMILY_ARP));
+    g_assert_cmpstr(text,
+                    ==,
+                    "table ip kvm_routed {\n"
+                    "\tcounter refused { }\n"
+                    "\tset guests {\n\t\ttype ipv4_addr\n\t\tflags interval\n"
+                    "\t\telements = { 10.0.0.0/24 }\n\t}\n"
+                    "\tchain forward {\n\t\ttype filter hook forward priority 0; policy accept;\n"
+                    "\t\tip saddr @guests accept\n\t}\n"
+                    "}\n");
+}
+
+static void
+test_same_is_nothing(void)
+{
+    g_autoptr(KvmrRuleset) a = sample("10.0.0.0/24", "10.0.1.0/24");
+    g_autoptr(KvmrRuleset) b = sample("10.0.1.0/24", "10.0.0.0/24");
+
+    check_update(a, b, "");
+    g_assert_true(kvmr_ruleset_equal(a, b));
+}
+
+static void
+test_elements(void)
+{
+    g_autoptr(KvmrRuleset) a = sample("10.0.0.0/24", NULL);
+    g_autoptr(KvmrRuleset) b = sample("10.0.1.0/24", "10.0.2.0/24");
+
+    g_assert_false(kvmr_ruleset_equal(a, b));
+    check_update(a,
+                 b,
+                 "delete element ip kvm_routed guests { 10.0.0.0/24 }\n"
+                 "add element ip kvm_routed guests { 10.0.1.0/24, 10.0.2.0/24 }\n");
+}
+
+static void
+test_rules(void)
+{
+    g_autoptr(KvmrRuleset) a = sample("10.0.0.0/24", NULL);
+    g_autoptr(KvmrRuleset) b = sample("10.0.0.0/24", NULL);
+
+    kvmr_ruleset_add_rule(b, KVMR_FAMILY_IP, "forward", "drop");
+    check_update(a,
+                 b,
+                 "flush chain ip kvm_routed forward\n"
+                 "add rule ip kvm_routed forward ip saddr @guests accept\n"
+                 "add rule ip kvm_routed forward drop\n");
+}
+
+/* What refers goes before what is referred to, and comes after it. */
+static void
+test_objects(void)
+{
+    g_autoptr(KvmrRuleset) a = sample("10.0.0.0/24", NULL);
+    g_autoptr(KvmrRuleset) b = sample("10.0.0.0/24", NULL);
+    const char *come = "add counter ip kvm_routed more\n"
+                       "add map ip kvm_routed verdicts { type ifname : verdict; }\n"
+                       "add chain ip kvm_routed other\n"
+                       "add rule ip kvm_routed other counter name \"more\" drop\n"
+                       "add element ip kvm_routed verdicts { \"eth0\" : goto other }\n";
+    const char *go = "delete element ip kvm_routed verdicts { \"eth0\" : goto other }\n"
+                     "flush chain ip kvm_routed other\n"
+                     "delete chain ip kvm_routed other\n"
+                     "delete map ip kvm_routed verdicts\n"
+                     "delete counter ip kvm_routed more\n";
+
+    kvmr_ruleset_add_counter(b, KVMR_FAMILY_IP, "more");
+    kvmr_ruleset_add_set(b, KVMR_FAMILY_IP, "verdicts", "ifname", "verdict", FALSE);
+    kvmr_ruleset_add_chain(b, KVMR_FAMILY_IP, "other", NULL);
+    kvmr_ruleset_add_rule(b, KVMR_FAMILY_IP, "other", "counter name \"more\" drop");
+    kvmr_ruleset_add_element(b, KVMR_FAMILY_IP, "verdicts", "\"%s\" : goto other", "eth0");
+
+    check_update(a, b, come);
+    check_update(b, a, go);
+}
+
+static void
+test_families(void)
+{
+    g_autoptr(KvmrRuleset) none = kvmr_ruleset_new();
+    g_autoptr(KvmrRuleset) one = sample(NULL, NULL);
+    g_autofree char *replace = kvmr_ruleset_replace(one);
+    g_autofree char *come = kvmr_ruleset_update(none, one);
+
+    check_update(one, none, "add table ip kvm_routed \ndelete table ip kvm_routed \n");
+    g_assert_cmpstr(come,
+                    ==,
+                    "add table ip kvm_routed \n"
+                    "add counter ip kvm_routed refused\n"
+                    "add set ip kvm_routed guests { type ipv4_addr; flags interval; }\n"
+                    "add chain ip kvm_routed forward "
+                    "{ type filter hook forward priority 0; policy accept; }\n"
+                    "add rule ip kvm_routed forward ip saddr @guests accept\n");
+    g_assert_nonnull(strstr(replace, come));
+}
+
+/* Another kind of thing under an old name: no step leads from one to the other. */
+static void
+test_other_kind(void)
+{
+    g_autoptr(KvmrRuleset) a = sample("10.0.0.0/24", NULL);
+    g_autoptr(KvmrRuleset) set = kvmr_ruleset_new();
+    g_autoptr(KvmrRuleset) hook = kvmr_ruleset_new();
+    g_autofree char *to_set = NULL;
+    g_autofree char *to_hook = NULL;
+    const char      *drop = "add table ip kvm_routed \ndelete table ip kvm_routed \n"
+                            "add table ip kvm_routed \n";
+
+    kvmr_ruleset_add_set(set, KVMR_FAMILY_IP, "guests", "ifname", NULL, FALSE);
+    kvmr_ruleset_add_chain(set, KVMR_FAMILY_IP, "forward", base_hook);
+    to_set = kvmr_ruleset_update(a, set);
+    g_assert_true(g_str_has_prefix(to_set, drop));
+
+    kvmr_ruleset_add_chain(hook, KVMR_FAMILY_IP, "forward", NULL);
+    to_hook = kvmr_ruleset_update(a, hook);
+    g_assert_true(g_str_has_prefix(to_hook, drop));
+}
+
+int
+main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/ruleset/empty", test_empty);
+    g_test_add_func("/ruleset/text", test_text);
+    g_test_add_func("/ruleset/same", test_same_is_nothing);
+    g_test_add_func("/ruleset/elements", test_elements);
+    g_test_add_func("/ruleset/rules", test_rules);
+    g_test_add_func("/ruleset/objects", test_objects);
+    g_test_add_func("/ruleset/families", test_families);
+    g_test_add_func("/ruleset/other-kind", test_other_kind);
+    return g_test_run();
+}
