@@ -146,13 +146,17 @@ check_shared_subnet(const Context *context)
 }
 
 static void
-add_overlap(const Context *context, KvmrPrefix4 subnet, const char *what, KvmrPrefix4 other)
+add_overlap(const Context *context,
+            KvmrSeverity   severity,
+            KvmrPrefix4    subnet,
+            const char    *what,
+            KvmrPrefix4    other)
 {
     char a[KVMR_PREFIX4_TEXT], b[KVMR_PREFIX4_TEXT];
 
     add_finding(context,
                 "subnet-overlap",
-                KVMR_SEVERITY_ERROR,
+                severity,
                 NULL,
                 g_strdup_printf(_("subnet %s overlaps with %s, %s"),
                                 kvmr_prefix4_print(subnet, a),
@@ -160,6 +164,31 @@ add_overlap(const Context *context, KvmrPrefix4 subnet, const char *what, KvmrPr
                                 what),
                 g_strdup(_("give every network subnets of its own; the guest subnet must be "
                            "smaller than the LAN's that it lies in")));
+}
+
+static gboolean
+is_named(const Context *context, const KvmrLink *link)
+{
+    for (guint i = 0; i < context->network->links->len; i++) {
+        if (nth_link(context, i)->link == link)
+            return TRUE;
+    }
+    return FALSE;
+}
+
+/*
+ * Whoever brings up an interface that the network has nothing to do with must not take it down: a
+ * bridge of another profile, for a moment, or somebody's container. No packet gets there through
+ * us, so to keep routing is safe.
+ */
+static KvmrSeverity
+link_overlap_severity(const Context *context, const KvmrLink *link)
+{
+    const KvmrProfile *profile = context->network->network->profile;
+    const KvmrLink    *guest = kvmr_snapshot_find_name(context->snapshot, profile->interface);
+    gboolean           runs = guest && guest->before[KVMR_VALUE_FORWARDING] != KVMR_VALUE_NONE;
+
+    return runs && !is_named(context, link) ? KVMR_SEVERITY_WARNING : KVMR_SEVERITY_ERROR;
 }
 
 static void
@@ -172,22 +201,24 @@ check_overlap_with_links(const Context *context)
         const KvmrLink        *link = kvmr_snapshot_find_index(context->snapshot, own->ifindex);
         KvmrPrefix4            subnet = kvmr_address4_subnet(own->address);
         g_autofree char       *what = NULL;
+        KvmrSeverity           severity;
 
         if (!link || is_guest_interface(context, link))
             continue;
+        severity = link_overlap_severity(context, link);
         what = g_strdup_printf(_("the subnet of interface %s"), link->name);
         for (guint j = 0; j < context->network->subnets->len; j++) {
             KvmrPrefix4 guests = g_array_index(context->network->subnets, KvmrPrefix4, j);
 
             if (kvmr_prefix4_overlaps(guests, subnet) && guests.plen <= subnet.plen)
-                add_overlap(context, guests, what, subnet);
+                add_overlap(context, severity, guests, what, subnet);
         }
         for (guint j = 0; j < context->network->peers->len; j++) {
             KvmrPrefix4 peer = g_array_index(context->network->peers, KvmrPlanPeer, j).peer.subnet;
 
             /* Our route would win over the link's own; a wider one does not. */
             if (kvmr_prefix4_equal(peer, subnet))
-                add_overlap(context, peer, what, subnet);
+                add_overlap(context, severity, peer, what, subnet);
         }
     }
 }
@@ -207,13 +238,13 @@ check_overlap_with_network(const Context *context, const KvmrPlanNetwork *other)
             KvmrPrefix4 ours = g_array_index(context->network->subnets, KvmrPrefix4, j);
 
             if (kvmr_prefix4_overlaps(ours, theirs))
-                add_overlap(context, ours, guests, theirs);
+                add_overlap(context, KVMR_SEVERITY_ERROR, ours, guests, theirs);
         }
         for (guint j = 0; j < context->network->peers->len; j++) {
             KvmrPrefix4 ours = g_array_index(context->network->peers, KvmrPlanPeer, j).peer.subnet;
 
             if (kvmr_prefix4_overlaps(ours, theirs) && ours.plen >= theirs.plen)
-                add_overlap(context, ours, guests, theirs);
+                add_overlap(context, KVMR_SEVERITY_ERROR, ours, guests, theirs);
         }
     }
     for (guint i = 0; i < other->peers->len; i++) {
@@ -223,14 +254,14 @@ check_overlap_with_network(const Context *context, const KvmrPlanNetwork *other)
             KvmrPrefix4 ours = g_array_index(context->network->subnets, KvmrPrefix4, j);
 
             if (kvmr_prefix4_overlaps(ours, theirs->subnet) && ours.plen <= theirs->subnet.plen)
-                add_overlap(context, ours, peers, theirs->subnet);
+                add_overlap(context, KVMR_SEVERITY_ERROR, ours, peers, theirs->subnet);
         }
         for (guint j = 0; j < context->network->peers->len; j++) {
             const KvmrPeer *ours = &g_array_index(context->network->peers, KvmrPlanPeer, j).peer;
 
             if (kvmr_prefix4_equal(ours->subnet, theirs->subnet) &&
                 ours->gateway != theirs->gateway)
-                add_overlap(context, ours->subnet, peers, theirs->subnet);
+                add_overlap(context, KVMR_SEVERITY_ERROR, ours->subnet, peers, theirs->subnet);
         }
     }
 }

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "plan/kvmr-network.h"
 
+#include <glib/gi18n-lib.h>
 #include <string.h>
 
+#include "setting/kvmr-error.h"
 #include "setting/kvmr-ifname.h"
 
 KvmrNetwork *
@@ -16,13 +18,30 @@ kvmr_network_new(KvmrProfile *profile)
 }
 
 KvmrNetwork *
-kvmr_network_new_refused(const char *uuid,
-                         const char *id,
-                         const char *interface,
-                         const char *reason)
+kvmr_network_new_from_keyfile(GKeyFile *keyfile, GError **error)
+{
+    KvmrProfile *profile = kvmr_profile_parse(keyfile, error);
+
+    if (!profile)
+        return NULL;
+    if (!profile->permissions)
+        return kvmr_network_new(profile);
+
+    (void) kvmr_error_invalid(error,
+                              _("profile %s is private (connection.permissions): any local user "
+                                "can make such a profile, so it is not routed; nmcli connection "
+                                "modify %s connection.permissions \"\""),
+                              profile->id,
+                              profile->uuid);
+    kvmr_profile_free(profile);
+    return NULL;
+}
+
+/* With every list empty and every key at its default. */
+static KvmrProfile *
+new_profile(const char *uuid, const char *id, const char *interface)
 {
     KvmrProfile *profile = g_new0(KvmrProfile, 1);
-    KvmrNetwork *self;
 
     profile->uuid = g_strdup(uuid);
     profile->id = g_strdup(id);
@@ -30,8 +49,18 @@ kvmr_network_new_refused(const char *uuid,
     profile->setting = kvmr_setting_new();
     profile->addresses = g_array_new(FALSE, FALSE, sizeof(KvmrAddress4));
     profile->behind_guests = g_array_new(FALSE, FALSE, sizeof(KvmrPrefix4));
+    profile->mtu = KVMR_SETTING_DEFAULT_MTU;
+    return profile;
+}
 
-    self = kvmr_network_new(profile);
+KvmrNetwork *
+kvmr_network_new_refused(const char *uuid,
+                         const char *id,
+                         const char *interface,
+                         const char *reason)
+{
+    KvmrNetwork *self = kvmr_network_new(new_profile(uuid, id, interface));
+
     self->refused = g_strdup(reason);
     return self;
 }
@@ -195,38 +224,47 @@ read_behind_guests(GKeyFile *keyfile, const char *group, GArray *subnets)
     return TRUE;
 }
 
+static KvmrProfile *
+read_profile(GKeyFile *keyfile, const char *uuid, const char *id, const char *interface)
+{
+    g_autoptr(KvmrProfile) profile = new_profile(uuid, id, interface);
+    g_autoptr(GHashTable) pairs = read_pairs(keyfile, uuid);
+    KvmrSetting *setting = kvmr_setting_from_pairs(pairs, NULL);
+    int          mtu = g_key_file_get_integer(keyfile, uuid, KEY_MTU, NULL);
+
+    if (!setting)
+        return NULL;
+    kvmr_setting_free(profile->setting);
+    profile->setting = setting;
+    if (mtu > 0)
+        profile->mtu = (guint) mtu;
+    if (!read_addresses(keyfile, uuid, profile->addresses) ||
+        !read_behind_guests(keyfile, uuid, profile->behind_guests) ||
+        !kvmr_setting_verify(setting, interface, profile->addresses, NULL))
+        return NULL;
+    return g_steal_pointer(&profile);
+}
+
 static KvmrNetwork *
 read_network(GKeyFile *keyfile, const char *uuid)
 {
     g_autofree char *id = g_key_file_get_string(keyfile, uuid, KEY_ID, NULL);
     g_autofree char *interface = g_key_file_get_string(keyfile, uuid, KEY_INTERFACE, NULL);
     g_autofree char *refused = g_key_file_get_string(keyfile, uuid, KEY_REFUSED, NULL);
-    g_autoptr(GHashTable) pairs = read_pairs(keyfile, uuid);
-    g_autoptr(KvmrNetwork) network = NULL;
-    KvmrProfile *profile;
-    int          mtu = g_key_file_get_integer(keyfile, uuid, KEY_MTU, NULL);
+    KvmrProfile     *profile;
+    KvmrNetwork     *network;
 
     if (!g_uuid_string_is_valid(uuid) || !id ||
         !kvmr_ifname_verify(interface ? interface : "", NULL))
         return NULL;
-    network = kvmr_network_new_refused(uuid, id, interface, refused);
     if (refused)
-        return g_steal_pointer(&network);
-
-    profile = network->profile;
-    profile->mtu = mtu > 0 ? (guint) mtu : KVMR_SETTING_DEFAULT_MTU;
-    kvmr_setting_free(profile->setting);
-    profile->setting = kvmr_setting_from_pairs(pairs, NULL);
-    if (!profile->setting) {
-        profile->setting = kvmr_setting_new();
+        return kvmr_network_new_refused(uuid, id, interface, refused);
+    profile = read_profile(keyfile, uuid, id, interface);
+    if (!profile)
         return NULL;
-    }
-    if (!read_addresses(keyfile, uuid, profile->addresses) ||
-        !read_behind_guests(keyfile, uuid, profile->behind_guests) ||
-        !kvmr_setting_verify(profile->setting, interface, profile->addresses, NULL))
-        return NULL;
+    network = kvmr_network_new(profile);
     network->setting_lost = g_key_file_get_boolean(keyfile, uuid, KEY_SETTING_LOST, NULL);
-    return g_steal_pointer(&network);
+    return network;
 }
 
 GPtrArray *

@@ -22,6 +22,14 @@ typedef struct {
 /** @profile: (transfer full) */
 KvmrNetwork *kvmr_network_new(KvmrProfile *profile);
 
+/**
+ * kvmr_network_new_from_keyfile:
+ * @keyfile: a kvm-routed profile, expanded or not
+ * @error: %KVMR_ERROR_INVALID, also for a private profile (connection.permissions): any local user
+ *   can make one
+ */
+KvmrNetwork *kvmr_network_new_from_keyfile(GKeyFile *keyfile, GError **error);
+
 /** A network that cannot be routed because of @reason. */
 KvmrNetwork *kvmr_network_new_refused(const char *uuid,
                                       const char *id,

@@ -333,15 +333,22 @@ kvmr_plan_free(KvmrPlan *self)
 }
 
 void
-kvmr_plan_set_failed(KvmrPlan *self, const char *reason)
+kvmr_plan_set_failed(KvmrPlan *self, GHashTable *routed, const char *reason)
 {
+    self->failed = TRUE;
     for (guint i = 0; i < self->networks->len; i++) {
         KvmrPlanNetwork *network = g_ptr_array_index(self->networks, i);
 
         if (!network->routed)
             continue;
         g_free(network->reason);
-        set_state(network, KVMR_STATE_FAILED, FALSE, g_strdup(reason));
+        if (g_hash_table_contains(routed, network->network->profile->uuid))
+            set_state(network,
+                      KVMR_STATE_DEGRADED,
+                      TRUE,
+                      g_strdup_printf(_("it is routed as before, as a change failed: %s"), reason));
+        else
+            set_state(network, KVMR_STATE_FAILED, FALSE, g_strdup(reason));
     }
 }
 

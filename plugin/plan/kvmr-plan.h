@@ -65,12 +65,14 @@ typedef struct {
  * @ruleset: our tables; empty if no network is routed
  * @routes: of #KvmrRoute, to peers
  * @values: of #KvmrPlanValue, at most one for an interface and key
+ * @failed: it could not be applied: what the host has is what the snapshot says
  */
 typedef struct {
     GPtrArray   *networks;
     KvmrRuleset *ruleset;
     GArray      *routes;
     GArray      *values;
+    gboolean     failed;
 } KvmrPlan;
 
 /**
@@ -80,8 +82,13 @@ typedef struct {
 KvmrPlan *kvmr_plan_new(GPtrArray *networks, const KvmrSnapshot *snapshot);
 void      kvmr_plan_free(KvmrPlan *self);
 
-/** kvmr_plan_set_failed: it could not be applied, and nothing of it is; @reason says why. */
-void kvmr_plan_set_failed(KvmrPlan *self, const char *reason);
+/**
+ * kvmr_plan_set_failed: it could not be applied, and nothing of it is
+ * @routed: (element-type utf8): a set of the UUIDs of networks that are routed as they were before:
+ *   they become degraded; the others that were to be routed fail
+ * @reason: why
+ */
+void kvmr_plan_set_failed(KvmrPlan *self, GHashTable *routed, const char *reason);
 
 /** Returns: (nullable): the desired value, or NULL if we want none there. */
 const KvmrPlanValue *kvmr_plan_find_value(const KvmrPlan *self, int ifindex, KvmrValueKey key);

@@ -36,7 +36,7 @@ kvmr_keyfile_load(const char *text, gsize length, GError **error)
     }
     if (length == 0 || g_key_file_load_from_data(keyfile, text, length, LOAD_FLAGS, &local))
         return g_steal_pointer(&keyfile);
-    reason = kvmr_text_escape(local->message, MAX_MESSAGE_CHARS);
+    reason = kvmr_text_escape(g_strchomp(local->message), MAX_MESSAGE_CHARS);
     (void) kvmr_error_invalid(error, _("the profile is not a keyfile: %s"), reason);
     return NULL;
 }

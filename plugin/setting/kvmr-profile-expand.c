@@ -41,7 +41,10 @@ verify_type(GKeyFile *profile, GError **error)
         return TRUE;
     if (!kvmr_keyfile_get(profile, KVMR_SECTION_CONNECTION, "type", &type, error))
         return FALSE;
-    quoted = kvmr_text_quote(type ? type : "");
+    if (!type)
+        return kvmr_error_invalid(error,
+                                  _("connection.type: it must be “kvm-routed”, and it is missing"));
+    quoted = kvmr_text_quote(type);
     return kvmr_error_invalid(error, _("connection.type: %s is not “kvm-routed”"), quoted);
 }
 

@@ -2,6 +2,7 @@
 #include "setting/kvmr-profile.h"
 
 #include <glib/gi18n-lib.h>
+#include <string.h>
 
 #include "setting/kvmr-error.h"
 #include "setting/kvmr-identity.h"
@@ -17,6 +18,9 @@
 /* From a router's duty (RFC 791) to the longest IPv4 packet, which is also a bridge's limit */
 #define MIN_MTU 68
 #define MAX_MTU 65535
+
+/* How much of a key is shown that may be no key of ours */
+#define MAX_KEY_CHARS 80
 
 GKeyFile *
 kvmr_profile_load_text(const char *text, gsize length, GError **error)
@@ -78,6 +82,23 @@ kvmr_profile_read_mtu(GKeyFile *profile, guint *mtu, GError **error)
 
 /* ---- reading a native profile ---- */
 
+/* NM drops a longer value without a word: all peers would be gone. */
+static gboolean
+verify_length(const char *key, const char *value, GError **error)
+{
+    g_autofree char *shown = NULL;
+
+    if (!value || strlen(value) <= KVMR_SETTING_VALUE_MAX)
+        return TRUE;
+    shown = kvmr_text_escape(key, MAX_KEY_CHARS);
+    return kvmr_error_invalid(error,
+                              _("%s: it has more than %d bytes, and NetworkManager would drop all "
+                                "of it; a list goes on in %s.2, .3 and so on"),
+                              shown,
+                              KVMR_SETTING_VALUE_MAX,
+                              shown);
+}
+
 static gboolean
 read_pairs(GKeyFile *native, GHashTable *pairs, GError **error)
 {
@@ -91,6 +112,8 @@ read_pairs(GKeyFile *native, GHashTable *pairs, GError **error)
         if (!kvmr_keyfile_get(native, KVMR_SECTION_USER, keys[i], &value, error))
             return FALSE;
         g_hash_table_insert(pairs, g_strdup(keys[i]), value);
+        if (!verify_length(keys[i], value, error))
+            return FALSE;
     }
     return TRUE;
 }

@@ -410,6 +410,41 @@ test_overlap_with_links(void)
     }
 }
 
+/* An interface that comes later, in the guests' subnet, does not take down what runs. */
+static void
+test_overlap_with_newcomer(void)
+{
+    static const struct {
+        const char *link;
+        gboolean    runs, routed;
+    } cases[] = {
+        {"eth9", FALSE, FALSE},
+        {"eth9", TRUE, TRUE},
+        {"hs56k_0", TRUE, FALSE}, /* a link of its own is no newcomer */
+    };
+
+    for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autoptr(KvmrSnapshot) snapshot = fixture_snapshot();
+        KvmrHostAddress address = {.address = {0x0a880b81, 25}}; /* 10.136.11.129 */
+        g_autoptr(KvmrPlan) plan = NULL;
+        const KvmrFinding *finding;
+
+        fixture_add_link(snapshot, 9, "eth9", NULL);
+        address.ifindex = kvmr_snapshot_find_name(snapshot, cases[i].link)->ifindex;
+        g_array_append_val(snapshot->addresses, address);
+        if (cases[i].runs)
+            kvmr_snapshot_find_index(snapshot, FIXTURE_GUESTS)->before[KVMR_VALUE_FORWARDING] = 0;
+
+        plan = fixture_plan(snapshot, fixture_guests11(), NULL, NULL);
+        finding = fixture_find(fixture_planned(plan, 0), "subnet-overlap");
+        g_assert_nonnull(finding);
+        g_assert_nonnull(strstr(finding->message, cases[i].link));
+        g_assert_cmpint(
+            finding->severity, ==, cases[i].routed ? KVMR_SEVERITY_WARNING : KVMR_SEVERITY_ERROR);
+        g_assert_cmpint(fixture_planned(plan, 0)->routed, ==, cases[i].routed);
+    }
+}
+
 /* Of two that contradict each other the first keeps running. */
 static void
 test_overlap_with_network(void)
@@ -550,6 +585,7 @@ main(int argc, char **argv)
     g_test_add_func("/plan/vip", test_vip_is_no_shared_subnet);
     g_test_add_func("/plan/setting-lost", test_setting_lost);
     g_test_add_func("/plan/overlap-links", test_overlap_with_links);
+    g_test_add_func("/plan/overlap-newcomer", test_overlap_with_newcomer);
     g_test_add_func("/plan/overlap-network", test_overlap_with_network);
     g_test_add_func("/plan/one-interface", test_one_interface_two_networks);
     g_test_add_func("/plan/pretend", test_pretend);
