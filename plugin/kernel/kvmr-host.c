@@ -1,0 +1,569 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "kernel/kvmr-host.h"
+
+#include <glib/gi18n-lib.h>
+#include <net/if.h>
+#include <string.h>
+
+#include "kernel/kvmr-announcer.h"
+#include "kernel/kvmr-journal.h"
+#include "kernel/kvmr-netlink.h"
+#include "kernel/kvmr-nft.h"
+#include "kernel/kvmr-step.h"
+#include "kernel/kvmr-sysctl.h"
+#include "kernel/kvmr-watch.h"
+#include "setting/kvmr-error.h"
+
+/* Tables of the older packet filter, which nftables knows nothing of. */
+#define LEGACY_TABLES "/proc/net/ip_tables_names"
+
+struct _KvmrHost {
+    KvmrJournal   *journal;
+    KvmrNetlink   *netlink;
+    KvmrNft       *nft;
+    KvmrWatch     *watch; /* NULL until it is wanted */
+    KvmrAnnouncer *announcer;
+};
+
+KvmrHost *
+kvmr_host_new(const char *runtime_dir, GError **error)
+{
+    g_autoptr(KvmrJournal) journal = NULL;
+    g_autoptr(KvmrNetlink) netlink = NULL;
+    g_autoptr(KvmrNft) nft = NULL;
+    KvmrHost *self;
+
+    journal = kvmr_journal_new(runtime_dir, error);
+    if (!journal)
+        return NULL;
+    netlink = kvmr_netlink_new(error);
+    if (!netlink)
+        return NULL;
+    nft = kvmr_nft_new(kvmr_journal_get_rules(journal), error);
+    if (!nft)
+        return NULL;
+
+    self = g_new0(KvmrHost, 1);
+    self->journal = g_steal_pointer(&journal);
+    self->netlink = g_steal_pointer(&netlink);
+    self->nft = g_steal_pointer(&nft);
+    self->announcer = kvmr_announcer_new();
+    return self;
+}
+
+void
+kvmr_host_free(KvmrHost *self)
+{
+    kvmr_announcer_free(self->announcer);
+    g_clear_pointer(&self->watch, kvmr_watch_free);
+    kvmr_nft_free(self->nft);
+    kvmr_netlink_free(self->netlink);
+    kvmr_journal_free(self->journal);
+    g_free(self);
+}
+
+gboolean
+kvmr_host_watch(KvmrHost *self, KvmrHostChanged changed, gpointer user_data, GError **error)
+{
+    g_clear_pointer(&self->watch, kvmr_watch_free);
+    self->watch = kvmr_watch_new(self->netlink, changed, user_data, error);
+    return self->watch != NULL;
+}
+
+/* The older packet filter's rules cannot be looked at here: where it has tables that may track
+ * connections, they are taken to do so. */
+static void
+read_legacy_tables(KvmrSnapshot *snapshot)
+{
+    static const char *const tracking[] = {"filter", "mangle", "security", NULL};
+    g_autofree char         *names = NULL;
+    g_auto(GStrv) tables = NULL;
+
+    if (!g_file_get_contents(LEGACY_TABLES, &names, NULL, NULL))
+        return;
+    tables = g_strsplit(names, "\n", -1);
+    for (guint i = 0; tables[i]; i++) {
+        snapshot->foreign_nat |= strcmp(tables[i], "nat") == 0;
+        snapshot->foreign_tracking |= g_strv_contains(tracking, tables[i]);
+    }
+}
+
+static gboolean
+has_address(const KvmrSnapshot *snapshot, int ifindex)
+{
+    for (guint i = 0; i < snapshot->addresses->len; i++) {
+        if (g_array_index(snapshot->addresses, KvmrHostAddress, i).ifindex == ifindex)
+            return TRUE;
+    }
+    return FALSE;
+}
+
+/* What netlink does not tell. A host may have hundreds of taps: their proxy_delay, a file each, is
+ * read only where it may matter: on links with an address, or with something to put back. */
+static void
+complete_link(KvmrHost *self, KvmrLink *link, const KvmrSnapshot *snapshot)
+{
+    gboolean journaled = FALSE;
+
+    for (int key = 0; key < KVMR_N_VALUES; key++) {
+        link->before[key] = kvmr_journal_get(self->journal, link->ifindex, key);
+        journaled |= link->before[key] != KVMR_VALUE_NONE;
+    }
+    if (journaled || has_address(snapshot, link->ifindex))
+        (void) kvmr_sysctl_read(
+            link->name, KVMR_VALUE_PROXY_DELAY, &link->values[KVMR_VALUE_PROXY_DELAY], NULL);
+    if (!link->kind)
+        link->qeth_layer2 = kvmr_sysctl_read_qeth_layer2(link->name);
+}
+
+KvmrSnapshot *
+kvmr_host_snapshot(KvmrHost *self, GError **error)
+{
+    g_autoptr(KvmrSnapshot) snapshot = kvmr_snapshot_new();
+
+    if (!kvmr_netlink_read(self->netlink, snapshot, error) ||
+        !kvmr_sysctl_read_all_forwarding(&snapshot->all_forwarding, error) ||
+        !kvmr_nft_read_foreign(
+            self->nft, &snapshot->foreign_nat, &snapshot->foreign_tracking, error))
+        return NULL;
+    read_legacy_tables(snapshot);
+    for (guint i = 0; i < snapshot->links->len; i++)
+        complete_link(self, g_ptr_array_index(snapshot->links, i), snapshot);
+    return g_steal_pointer(&snapshot);
+}
+
+static gboolean
+has_journal(const KvmrHost *self)
+{
+    g_autoptr(GArray) links = kvmr_journal_list(self->journal);
+
+    return links->len > 0;
+}
+
+gboolean
+kvmr_host_is_in_use(KvmrHost *self)
+{
+    g_autoptr(GError) error = NULL;
+    gboolean exists;
+
+    if (has_journal(self))
+        return TRUE;
+    if (kvmr_nft_exists(self->nft, &exists, &error))
+        return exists;
+    g_warning("%s", error->message);
+    return TRUE;
+}
+
+GHashTable *
+kvmr_host_get_counters(KvmrHost *self, GError **error)
+{
+    static const char *const names[] = {"arp_refused", "forward_refused", "spoofed", "masqueraded"};
+    GHashTable              *packets = kvmr_nft_read_counters(self->nft, error);
+
+    for (guint i = 0; packets && i < G_N_ELEMENTS(names); i++) {
+        if (!g_hash_table_contains(packets, names[i]))
+            g_hash_table_insert(packets, g_strdup(names[i]), g_new0(guint64, 1));
+    }
+    return packets;
+}
+
+/* The proxy_delay of these is ours: others' writes to it are followed from now on. */
+static void
+follow_delays(KvmrHost *self, const KvmrPlan *plan, const KvmrSnapshot *snapshot)
+{
+    g_autoptr(GPtrArray) links = g_ptr_array_new();
+
+    if (!self->watch)
+        return;
+    for (guint i = 0; i < plan->values->len; i++) {
+        const KvmrPlanValue *wanted = &g_array_index(plan->values, KvmrPlanValue, i);
+        KvmrLink            *link = kvmr_snapshot_find_index(snapshot, wanted->ifindex);
+
+        if (wanted->key == KVMR_VALUE_PROXY_DELAY && link)
+            g_ptr_array_add(links, link);
+    }
+    kvmr_watch_set_delays(self->watch, links);
+}
+
+/* Finds out what the snapshot did not know; steps that turn out to be needless go. */
+static gboolean
+complete_steps(GArray *steps, GError **error)
+{
+    for (guint i = steps->len; i > 0; i--) {
+        KvmrStep *step = &g_array_index(steps, KvmrStep, i - 1);
+        g_autoptr(GError) local = NULL;
+
+        if (step->kind != KVMR_STEP_VALUE || step->from != KVMR_VALUE_NONE)
+            continue;
+        if (kvmr_sysctl_read(step->link->name, step->key, &step->from, &local)) {
+            if (step->from == step->to)
+                g_array_remove_index(steps, i - 1);
+            continue;
+        }
+        if (!g_error_matches(local, KVMR_ERROR, KVMR_ERROR_NOT_FOUND)) {
+            g_propagate_error(error, g_steal_pointer(&local));
+            return FALSE;
+        }
+        g_array_remove_index(steps, i - 1);
+    }
+    return TRUE;
+}
+
+/* Drops what the journal has only because of a step that was not taken, or taken back. */
+static void
+unjournal(KvmrHost *self, KvmrStep *step)
+{
+    if (step->journaled)
+        kvmr_journal_set(
+            self->journal, step->link->ifindex, step->link->name, step->key, KVMR_VALUE_NONE);
+    step->journaled = FALSE;
+}
+
+/* Before anything is changed it is on file what was there. */
+static gboolean
+write_journal(KvmrHost *self, GArray *steps, GError **error)
+{
+    for (guint i = 0; i < steps->len; i++) {
+        KvmrStep *step = &g_array_index(steps, KvmrStep, i);
+
+        if (step->kind != KVMR_STEP_VALUE || step->restores ||
+            kvmr_journal_get(self->journal, step->link->ifindex, step->key) != KVMR_VALUE_NONE)
+            continue;
+        kvmr_journal_set(
+            self->journal, step->link->ifindex, step->link->name, step->key, step->from);
+        step->journaled = TRUE;
+    }
+    if (kvmr_journal_save(self->journal, error))
+        return TRUE;
+    for (guint i = 0; i < steps->len; i++)
+        unjournal(self, &g_array_index(steps, KvmrStep, i));
+    return FALSE;
+}
+
+static gboolean
+write_value(
+    KvmrHost *self, int ifindex, const char *ifname, KvmrValueKey key, gint64 value, GError **error)
+{
+    gboolean written;
+
+    if (self->watch)
+        kvmr_watch_expect(self->watch, ifindex, key, value);
+    if (key == KVMR_VALUE_TX_QUEUE_LENGTH)
+        written = kvmr_netlink_set_tx_queue_length(self->netlink, ifindex, ifname, value, error);
+    else
+        written = kvmr_sysctl_write(ifindex, ifname, key, value, error);
+    if (!written && self->watch)
+        kvmr_watch_expect(self->watch, ifindex, key, KVMR_VALUE_NONE);
+    return written;
+}
+
+static gboolean
+take_step(KvmrHost       *self,
+          const KvmrStep *step,
+          const char     *transaction,
+          KvmrRuleset    *ruleset,
+          GError        **error)
+{
+    switch (step->kind) {
+    case KVMR_STEP_VALUE:
+        return write_value(self, step->link->ifindex, step->link->name, step->key, step->to, error);
+    case KVMR_STEP_ADD_ROUTE:
+        return kvmr_netlink_add_route(self->netlink, &step->route, error);
+    case KVMR_STEP_DELETE_ROUTE:
+        return kvmr_netlink_delete_route(self->netlink, &step->route, error);
+    case KVMR_STEP_RULESET:
+        return kvmr_nft_commit(self->nft, transaction, ruleset, error);
+    }
+    return FALSE;
+}
+
+static gboolean
+undo_step(KvmrHost *self, const KvmrStep *step, GError **error)
+{
+    switch (step->kind) {
+    case KVMR_STEP_VALUE:
+        return write_value(
+            self, step->link->ifindex, step->link->name, step->key, step->from, error);
+    case KVMR_STEP_ADD_ROUTE:
+        return kvmr_netlink_delete_route(self->netlink, &step->route, error);
+    case KVMR_STEP_DELETE_ROUTE:
+        return kvmr_netlink_add_route(self->netlink, &step->route, error);
+    case KVMR_STEP_RULESET:
+        /* Where links still proxy or forward for us, tables that nobody made before us stay. */
+        return kvmr_nft_revert(self->nft, has_journal(self), error);
+    }
+    return FALSE;
+}
+
+/* A link or route that went away by itself: a notification of it is on its way, and with that the
+ * next plan. */
+static gboolean
+is_gone(const GError *error)
+{
+    return g_error_matches(error, KVMR_ERROR, KVMR_ERROR_NOT_FOUND);
+}
+
+/* Without the filter nothing may proxy or forward because of us. */
+static void
+fail_closed(KvmrHost *self)
+{
+    static const KvmrValueKey keys[] = {KVMR_VALUE_PROXY_ARP, KVMR_VALUE_FORWARDING};
+    g_autoptr(GArray) links = kvmr_journal_list(self->journal);
+    gboolean all_forwarding = FALSE;
+
+    (void) kvmr_sysctl_read_all_forwarding(&all_forwarding, NULL);
+    for (guint k = 0; k < G_N_ELEMENTS(keys); k++) {
+        if (keys[k] == KVMR_VALUE_FORWARDING && all_forwarding)
+            continue;
+        for (guint i = 0; i < links->len; i++) {
+            int  ifindex = g_array_index(links, int, i);
+            char ifname[IF_NAMESIZE];
+            g_autoptr(GError) error = NULL;
+
+            if (kvmr_journal_get(self->journal, ifindex, keys[k]) == KVMR_VALUE_NONE ||
+                !if_indextoname((unsigned) ifindex, ifname))
+                continue;
+            if (!write_value(self, ifindex, ifname, keys[k], 0, &error) && !is_gone(error))
+                g_warning("%s", error->message);
+        }
+    }
+}
+
+/* Nothing is routed now: @text goes to what @error says already. */
+static void
+set_closed(GError **error, const char *text)
+{
+    g_autoptr(GError) refused = *error;
+
+    *error = g_error_new(KVMR_ERROR, KVMR_ERROR_NOT_ROUTED, "%s; %s", refused->message, text);
+}
+
+/* Takes back what was done, last first. */
+static void
+undo_steps(KvmrHost *self, GArray *steps, GError **error)
+{
+    gboolean failed = FALSE;
+
+    for (guint i = steps->len; i > 0; i--) {
+        KvmrStep *step = &g_array_index(steps, KvmrStep, i - 1);
+        g_autoptr(GError) local = NULL;
+
+        if (!step->done)
+            continue;
+        if (undo_step(self, step, &local) || is_gone(local)) {
+            unjournal(self, step);
+            continue;
+        }
+        g_warning("%s", local->message);
+        failed = TRUE;
+    }
+    if (failed) {
+        fail_closed(self);
+        set_closed(error,
+                   _("it could not be undone either: proxy ARP and forwarding are off on all "
+                     "links that kvm-routed switched them on"));
+    }
+}
+
+static void
+save_journal(KvmrHost *self)
+{
+    g_autofree char *mark = kvmr_nft_get_mark(self->nft);
+    g_autoptr(GError) error = NULL;
+
+    kvmr_journal_set_rules(self->journal, mark);
+    if (!kvmr_journal_save(self->journal, &error))
+        g_warning("%s", error->message);
+}
+
+static gboolean
+waits_for_restoration(const GArray *steps, int ifindex, KvmrValueKey key)
+{
+    for (guint i = 0; i < steps->len; i++) {
+        const KvmrStep *step = &g_array_index(steps, KvmrStep, i);
+
+        if (step->restores && !step->done && step->key == key && step->link->ifindex == ifindex)
+            return TRUE;
+    }
+    return FALSE;
+}
+
+/* Forgets what was restored, what nobody wants changed any more, and links that are gone. */
+static void
+tidy_journal(KvmrHost           *self,
+             const KvmrPlan     *plan,
+             const KvmrSnapshot *snapshot,
+             const GArray       *steps)
+{
+    g_autoptr(GArray) links = kvmr_journal_list(self->journal);
+
+    for (guint i = 0; i < links->len; i++) {
+        int      ifindex = g_array_index(links, int, i);
+        gboolean exists = kvmr_snapshot_find_index(snapshot, ifindex) != NULL;
+
+        for (int key = 0; key < KVMR_N_VALUES; key++) {
+            if (exists && (kvmr_plan_find_value(plan, ifindex, key) ||
+                           waits_for_restoration(steps, ifindex, key)))
+                continue;
+            kvmr_journal_set(self->journal, ifindex, "", key, KVMR_VALUE_NONE);
+        }
+    }
+    save_journal(self);
+}
+
+/* Returns: FALSE after the first step that was refused. */
+static gboolean
+take_steps(KvmrHost        *self,
+           GArray          *steps,
+           const char      *transaction,
+           const KvmrPlan  *plan,
+           const KvmrStep **refused,
+           GError         **error)
+{
+    for (guint i = 0; i < steps->len; i++) {
+        KvmrStep *step = &g_array_index(steps, KvmrStep, i);
+        g_autoptr(GError) local = NULL;
+
+        step->done = take_step(self, step, transaction, plan->ruleset, &local);
+        if (step->done)
+            continue;
+        if (is_gone(local)) {
+            g_info("%s", local->message);
+            continue;
+        }
+        *refused = step;
+        g_propagate_error(error, g_steal_pointer(&local));
+        return FALSE;
+    }
+    return TRUE;
+}
+
+/* After @refused, a step, was refused: back to what was before, or to what is safe. */
+static void
+give_up(KvmrHost *self, GArray *steps, const KvmrStep *refused, gboolean lost, GError **error)
+{
+    for (guint i = 0; i < steps->len; i++) {
+        KvmrStep *step = &g_array_index(steps, KvmrStep, i);
+
+        if (!step->done)
+            unjournal(self, step);
+    }
+    if (refused->kind == KVMR_STEP_RULESET && lost && has_journal(self)) {
+        fail_closed(self);
+        set_closed(error,
+                   _("as the tables are not as kvm-routed made them, proxy ARP and forwarding "
+                     "are off on all links that it switched them on"));
+    } else {
+        undo_steps(self, steps, error);
+    }
+    save_journal(self);
+}
+
+gboolean
+kvmr_host_apply(KvmrHost           *self,
+                const KvmrPlan     *plan,
+                const KvmrSnapshot *snapshot,
+                gboolean           *changed,
+                GError            **error)
+{
+    g_autofree char *transaction = NULL;
+    g_autoptr(GArray) steps = NULL;
+    g_autoptr(GError) local = NULL;
+    const KvmrStep *refused = NULL;
+    gboolean        lost;
+
+    if (changed)
+        *changed = FALSE;
+    transaction = kvmr_nft_prepare(self->nft, plan->ruleset, &lost, error);
+    if (!transaction)
+        return FALSE;
+    steps = kvmr_steps_new(plan, snapshot, self->journal, transaction[0] != '\0');
+    follow_delays(self, plan, snapshot);
+    if (!complete_steps(steps, error) || !write_journal(self, steps, error))
+        return FALSE;
+
+    if (changed)
+        *changed = steps->len > 0;
+    if (take_steps(self, steps, transaction, plan, &refused, &local)) {
+        tidy_journal(self, plan, snapshot, steps);
+        return TRUE;
+    }
+    give_up(self, steps, refused, lost, &local);
+    g_propagate_error(error, g_steal_pointer(&local));
+    return FALSE;
+}
+
+static gboolean
+in_subnets(const GArray *subnets, guint32 addr)
+{
+    for (guint i = 0; i < subnets->len; i++) {
+        if (kvmr_prefix4_contains(g_array_index(subnets, KvmrPrefix4, i), addr))
+            return TRUE;
+    }
+    return FALSE;
+}
+
+static void
+announce_guests(KvmrHost              *self,
+                const KvmrPlanNetwork *network,
+                GPtrArray             *uplinks,
+                const KvmrSnapshot    *snapshot)
+{
+    const KvmrLink *guest = kvmr_snapshot_find_name(snapshot, network->network->profile->interface);
+    g_autoptr(GArray) neighbours = NULL;
+    g_autoptr(GError) error = NULL;
+
+    if (!guest || uplinks->len == 0)
+        return;
+    neighbours = kvmr_netlink_read_neighbours(self->netlink, guest->ifindex, &error);
+    if (!neighbours) {
+        g_warning("%s", error->message);
+        return;
+    }
+    for (guint i = 0; i < neighbours->len; i++) {
+        guint32 addr = g_array_index(neighbours, guint32, i);
+
+        for (guint j = 0; j < uplinks->len && in_subnets(network->subnets, addr); j++)
+            kvmr_announcer_add(self->announcer, g_ptr_array_index(uplinks, j), addr);
+    }
+}
+
+/* Of a link that several networks share it is asked once whether it moved. */
+static gboolean
+shall_announce(KvmrHost *self, GHashTable *asked, int ifindex, gboolean force)
+{
+    gpointer moved;
+
+    if (!g_hash_table_lookup_extended(asked, GINT_TO_POINTER(ifindex), NULL, &moved)) {
+        moved = GINT_TO_POINTER(self->watch ? kvmr_watch_take_moved(self->watch, ifindex) : TRUE);
+        g_hash_table_insert(asked, GINT_TO_POINTER(ifindex), moved);
+    }
+    return force || GPOINTER_TO_INT(moved);
+}
+
+void
+kvmr_host_announce(KvmrHost           *self,
+                   const KvmrPlan     *plan,
+                   const KvmrSnapshot *snapshot,
+                   gboolean            force)
+{
+    g_autoptr(GHashTable) asked = g_hash_table_new(NULL, NULL);
+
+    for (guint i = 0; i < plan->networks->len; i++) {
+        const KvmrPlanNetwork *network = g_ptr_array_index(plan->networks, i);
+        g_autoptr(GPtrArray) uplinks = g_ptr_array_new();
+
+        if (!network->routed)
+            continue;
+        for (guint j = 0; j < network->links->len; j++) {
+            const KvmrPlanLink *link = &g_array_index(network->links, KvmrPlanLink, j);
+
+            if (link->role == KVMR_ROLE_UPLINK && link->ready &&
+                kvmr_snapshot_layer(snapshot, link->link) != KVMR_LAYER_3 &&
+                shall_announce(self, asked, link->link->ifindex, force))
+                g_ptr_array_add(uplinks, (gpointer) link->link);
+        }
+        announce_guests(self, network, uplinks, snapshot);
+    }
+    kvmr_announcer_start(self->announcer);
+}

@@ -1,0 +1,418 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "kernel/kvmr-nft.h"
+
+#include <errno.h>
+#include <glib/gi18n-lib.h>
+#include <nftables/libnftables.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "kernel/kvmr-nfnetlink.h"
+#include "setting/kvmr-error.h"
+#include "setting/kvmr-text.h"
+
+/* How often a transaction is sent again that another program's got in the way of. */
+#define COMMIT_TRIES 10
+
+/* Characters of a refused command that a message shows. */
+#define COMMAND_SHOWN 120
+
+struct _KvmrNft {
+    KvmrNfnetlink  *netlink;
+    struct nft_ctx *context; /* one for all: to close its socket may take the kernel 10 ms */
+
+    char        *mark;       /* of an earlier life */
+    KvmrRuleset *applied;    /* what we put there last; NULL: not known, of an earlier life */
+    char        *listing;    /* checksum of how nft lists it; NULL: not known */
+    guint32      generation; /* of nftables, at which @listing was true */
+
+    KvmrRuleset *before; /* what @applied was before the last commit */
+    char        *found;  /* or, where that wasn't known: tables of an earlier life, as text */
+
+    gboolean scanned; /* @nat and @tracking are true of generation @scan_generation */
+    guint32  scan_generation;
+    gboolean nat;
+    gboolean tracking;
+};
+
+KvmrNft *
+kvmr_nft_new(const char *mark, GError **error)
+{
+    g_autoptr(KvmrNfnetlink) netlink = kvmr_nfnetlink_new(error);
+    KvmrNft *self;
+    guint32  generation;
+
+    /* libnftables ends the process where the kernel has no nftables: find out before using it. */
+    if (!netlink || !kvmr_nfnetlink_read_generation(netlink, &generation, error))
+        return NULL;
+    self = g_new0(KvmrNft, 1);
+    self->netlink = g_steal_pointer(&netlink);
+    self->mark = g_strdup(mark);
+    self->context = nft_ctx_new(NFT_CTX_DEFAULT);
+    if (!self->context || nft_ctx_buffer_output(self->context) != 0 ||
+        nft_ctx_buffer_error(self->context) != 0)
+        g_error("out of memory for nftables");
+    nft_ctx_output_set_flags(self->context, NFT_CTX_OUTPUT_STATELESS | NFT_CTX_OUTPUT_NUMERIC_ALL);
+    return self;
+}
+
+void
+kvmr_nft_free(KvmrNft *self)
+{
+    kvmr_nfnetlink_free(self->netlink);
+    nft_ctx_free(self->context);
+    g_clear_pointer(&self->applied, kvmr_ruleset_unref);
+    g_clear_pointer(&self->before, kvmr_ruleset_unref);
+    g_free(self->mark);
+    g_free(self->listing);
+    g_free(self->found);
+    g_free(self);
+}
+
+static const char *
+cure(const char *message)
+{
+    if (strstr(message, g_strerror(EPERM)))
+        return _("the service needs CAP_NET_ADMIN");
+    if (strstr(message, g_strerror(EOPNOTSUPP)) || strstr(message, g_strerror(ENOENT)))
+        return _("this kernel may lack a module of nf_tables");
+    return _("nft list ruleset shows what is there");
+}
+
+/* A file in memory with @text, and its name. Returns -1 on an error. */
+static int
+open_text(const char *text, char **path)
+{
+    int fd = memfd_create("nft", MFD_CLOEXEC);
+
+    if (fd >= 0 && write(fd, text, strlen(text)) != (ssize_t) strlen(text)) {
+        (void) close(fd);
+        fd = -1;
+    }
+    *path = g_strdup_printf("/proc/self/fd/%d", fd);
+    return fd;
+}
+
+/*
+ * Which of @commands is refused. For a buffer libnftables doesn't tell, for a file it does:
+ * "FILE:LINE:COLUMN: Error: …". So they are checked, not run, once more as a file.
+ */
+static char *
+find_refused(KvmrNft *self, const char *commands)
+{
+    g_autofree char *path = NULL;
+    guint64          number = 0;
+    int              fd = open_text(commands, &path);
+
+    if (fd < 0)
+        return g_strdup("");
+    nft_ctx_set_dry_run(self->context, true);
+    if (nft_run_cmd_from_filename(self->context, path) != 0) {
+        const char *printed = nft_ctx_get_error_buffer(self->context);
+
+        if (g_str_has_prefix(printed, path))
+            number = g_ascii_strtoull(printed + strlen(path) + 1, NULL, 10);
+    }
+    nft_ctx_set_dry_run(self->context, false);
+    (void) close(fd);
+
+    for (; number > 1 && commands; number--)
+        commands = strchr(commands, '\n') ? strchr(commands, '\n') + 1 : NULL;
+    return number == 1 && commands ? g_strndup(commands, strcspn(commands, "\n")) : g_strdup("");
+}
+
+/* @message: the first line of what nft would have printed */
+static void
+set_nft_error(KvmrNft *self, const char *message, const char *commands, GError **error)
+{
+    g_autofree char *refused = find_refused(self, commands);
+    g_autofree char *command = kvmr_text_escape(refused, COMMAND_SHOWN);
+    g_autofree char *shown = NULL;
+    const char      *start = strstr(message, "Error: ");
+
+    shown = kvmr_text_escape(start ? start + strlen("Error: ") : message, COMMAND_SHOWN);
+    g_set_error(error,
+                KVMR_ERROR,
+                KVMR_ERROR_KERNEL,
+                _("an nft rule is refused: %s: %s; %s"),
+                command,
+                shown,
+                cure(message));
+}
+
+/*
+ * libnftables keeps in memory what it read of the host's rules, as long as it takes it for current.
+ * After a command that fails, such as this, it does not.
+ */
+static void
+forget_cache(KvmrNft *self)
+{
+    (void) nft_run_cmd_from_buffer(self->context, "!");
+    (void) nft_ctx_get_error_buffer(self->context);
+}
+
+/* Whatever comes of it, both buffers are read: reading is what empties them. */
+static gboolean
+run(KvmrNft *self, const char *commands, char **output, gboolean *again, GError **error)
+{
+    gboolean         done = nft_run_cmd_from_buffer(self->context, commands) == 0;
+    g_autofree char *text = g_strdup(nft_ctx_get_output_buffer(self->context));
+    const char      *printed = nft_ctx_get_error_buffer(self->context);
+    g_autofree char *message = g_strndup(printed, strcspn(printed, "\n"));
+
+    forget_cache(self);
+    if (done) {
+        if (output)
+            *output = g_steal_pointer(&text);
+        return TRUE;
+    }
+    *again = strstr(message, g_strerror(ERESTART)) != NULL;
+    set_nft_error(self, message, commands, error);
+    return FALSE;
+}
+
+/* Another program's transaction may come between libnftables' look at the rules and its commit. */
+static gboolean
+run_until_settled(KvmrNft *self, const char *commands, char **output, GError **error)
+{
+    gboolean again = FALSE;
+
+    for (guint try = 1; try < COMMIT_TRIES; try++) {
+        g_autoptr(GError) local = NULL;
+
+        if (run(self, commands, output, &again, &local))
+            return TRUE;
+        if (again)
+            continue;
+        g_propagate_error(error, g_steal_pointer(&local));
+        return FALSE;
+    }
+    return run(self, commands, output, &again, error);
+}
+
+/* Our tables as nft lists them, without what packets change. One at a time: asked for tables of one
+ * name in several families at once, libnftables 1.0.6 finds only the last. */
+static char *
+list(KvmrNft *self, GError **error)
+{
+    g_autoptr(GString) listing = g_string_new(NULL);
+    gboolean exists[KVMR_N_FAMILIES];
+
+    if (!kvmr_nfnetlink_read_tables(self->netlink, exists, error))
+        return NULL;
+    for (int family = 0; family < KVMR_N_FAMILIES; family++) {
+        g_autofree char *command = g_strdup_printf(
+            "list table %s %s\n", kvmr_family_to_string(family), KVMR_TABLE);
+        g_autofree char *text = NULL;
+
+        if (!exists[family])
+            continue;
+        if (!run_until_settled(self, command, &text, error))
+            return NULL;
+        g_string_append(listing, text);
+    }
+    return g_string_free(g_steal_pointer(&listing), FALSE);
+}
+
+static char *
+checksum(const char *text)
+{
+    return g_compute_checksum_for_string(G_CHECKSUM_SHA256, text, -1);
+}
+
+static char *
+list_checksum(KvmrNft *self, GError **error)
+{
+    g_autofree char *text = list(self, error);
+
+    return text ? checksum(text) : NULL;
+}
+
+/* nft lists rules in other words than they were made of: both are needed to know them again. */
+static char *
+make_mark(const KvmrRuleset *wanted, const char *listing)
+{
+    g_autofree char *text = kvmr_ruleset_to_text(wanted);
+    g_autofree char *made_of = checksum(text);
+
+    return g_strdup_printf("%s %s", made_of, listing);
+}
+
+char *
+kvmr_nft_get_mark(const KvmrNft *self)
+{
+    if (!self->applied || !self->listing || kvmr_ruleset_is_empty(self->applied))
+        return NULL;
+    return make_mark(self->applied, self->listing);
+}
+
+/* Whether our tables are still what we made of them. */
+static gboolean
+read_intact(KvmrNft *self, gboolean *intact, GError **error)
+{
+    g_autofree char *listing = NULL;
+    guint32          generation;
+
+    *intact = FALSE;
+    if (!kvmr_nfnetlink_read_generation(self->netlink, &generation, error))
+        return FALSE;
+    if (self->listing && self->generation == generation) {
+        *intact = TRUE;
+        return TRUE;
+    }
+    if (self->listing) {
+        listing = list_checksum(self, error);
+        if (!listing)
+            return FALSE;
+        *intact = strcmp(listing, self->listing) == 0;
+    }
+    if (!*intact)
+        g_clear_pointer(&self->listing, g_free);
+    self->generation = generation;
+    return TRUE;
+}
+
+/* What an earlier life made may be there, as it was or changed since, or not. */
+static char *
+prepare_first(KvmrNft *self, KvmrRuleset *wanted, gboolean *lost, GError **error)
+{
+    g_autofree char *found = list(self, error);
+    g_autofree char *listing = NULL;
+    g_autofree char *mark = NULL;
+
+    if (!found)
+        return NULL;
+    *lost = found[0] == '\0';
+    if (*lost && kvmr_ruleset_is_empty(wanted))
+        return g_strdup("");
+
+    listing = checksum(found);
+    mark = make_mark(wanted, listing);
+    if (g_strcmp0(mark, self->mark) == 0) {
+        self->applied = kvmr_ruleset_ref(wanted);
+        self->listing = g_steal_pointer(&listing);
+        return g_strdup("");
+    }
+    g_free(self->found);
+    self->found = g_steal_pointer(&found);
+    return kvmr_ruleset_replace(wanted);
+}
+
+char *
+kvmr_nft_prepare(KvmrNft *self, KvmrRuleset *wanted, gboolean *lost, GError **error)
+{
+    gboolean intact;
+
+    *lost = FALSE;
+    if (!read_intact(self, &intact, error))
+        return NULL;
+    if (!self->applied)
+        return prepare_first(self, wanted, lost, error);
+    if (intact)
+        return kvmr_ruleset_update(self->applied, wanted);
+    *lost = TRUE;
+    return kvmr_ruleset_replace(wanted);
+}
+
+/* Remembers how our tables look now. @before: the generation that they were changed from */
+static void
+remember(KvmrNft *self, guint32 before)
+{
+    g_autoptr(GError) error = NULL;
+    guint32 after, listed;
+
+    g_clear_pointer(&self->listing, g_free);
+    if (!kvmr_nfnetlink_read_generation(self->netlink, &after, &error))
+        return;
+    self->generation = after;
+    if (after != before + 1)
+        return; /* somebody else changed something too: it may have been ours */
+    if (self->scanned && self->scan_generation == before)
+        self->scan_generation = after;
+
+    self->listing = list_checksum(self, &error);
+    if (error)
+        g_warning("%s", error->message);
+    if (!self->listing || !kvmr_nfnetlink_read_generation(self->netlink, &listed, &error) ||
+        listed != after)
+        g_clear_pointer(&self->listing, g_free);
+}
+
+gboolean
+kvmr_nft_commit(KvmrNft *self, const char *transaction, KvmrRuleset *wanted, GError **error)
+{
+    g_autofree char *whole = NULL;
+
+    if (!run_until_settled(self, transaction, NULL, NULL)) {
+        /* Where a step is refused, the whole may not be. */
+        whole = kvmr_ruleset_replace(wanted);
+        if (!run_until_settled(self, whole, NULL, error))
+            return FALSE;
+    }
+
+    g_clear_pointer(&self->before, kvmr_ruleset_unref);
+    self->before = self->applied;
+    if (self->before)
+        g_clear_pointer(&self->found, g_free);
+    self->applied = kvmr_ruleset_ref(wanted);
+    remember(self, self->generation);
+    return TRUE;
+}
+
+gboolean
+kvmr_nft_revert(KvmrNft *self, gboolean keep, GError **error)
+{
+    g_autoptr(KvmrRuleset) empty = kvmr_ruleset_new();
+    g_autofree char *clean = kvmr_ruleset_replace(self->before ? self->before : empty);
+    g_autofree char *transaction = NULL;
+
+    if (!self->before && keep && self->found[0] == '\0')
+        return TRUE;
+    transaction = g_strconcat(clean, self->before ? "" : self->found, NULL);
+    if (!run_until_settled(self, transaction, NULL, error))
+        return FALSE;
+
+    kvmr_ruleset_unref(self->applied);
+    self->applied = g_steal_pointer(&self->before);
+    remember(self, self->generation);
+    return TRUE;
+}
+
+gboolean
+kvmr_nft_exists(KvmrNft *self, gboolean *exists, GError **error)
+{
+    gboolean families[KVMR_N_FAMILIES];
+
+    if (!kvmr_nfnetlink_read_tables(self->netlink, families, error))
+        return FALSE;
+    *exists = FALSE;
+    for (int family = 0; family < KVMR_N_FAMILIES; family++)
+        *exists |= families[family];
+    return TRUE;
+}
+
+gboolean
+kvmr_nft_read_foreign(KvmrNft *self, gboolean *nat, gboolean *tracking, GError **error)
+{
+    guint32 generation;
+
+    if (!kvmr_nfnetlink_read_generation(self->netlink, &generation, error))
+        return FALSE;
+    if (!self->scanned || self->scan_generation != generation) {
+        self->scanned = FALSE;
+        if (!kvmr_nfnetlink_read_foreign(self->netlink, &self->nat, &self->tracking, error))
+            return FALSE;
+        self->scanned = TRUE;
+        self->scan_generation = generation;
+    }
+    *nat = self->nat;
+    *tracking = self->tracking;
+    return TRUE;
+}
+
+GHashTable *
+kvmr_nft_read_counters(KvmrNft *self, GError **error)
+{
+    return kvmr_nfnetlink_read_counters(self->netlink, error);
+}

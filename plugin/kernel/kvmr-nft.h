@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+#include <glib.h>
+
+#include "plan/kvmr-ruleset.h"
+
+/**
+ * KvmrNft: our tables in the kernel. It knows what it put there, notices when somebody else changed
+ * it, and changes it by libnftables, one transaction at a time.
+ */
+typedef struct _KvmrNft KvmrNft;
+
+/**
+ * kvmr_nft_new:
+ * @mark: (nullable): what kvmr_nft_get_mark() said in an earlier life: if the same is wanted, and
+ * is there, it is taken over as it is, with what it has counted
+ * @error: %KVMR_ERROR_KERNEL, as in all functions here
+ */
+KvmrNft *kvmr_nft_new(const char *mark, GError **error);
+void     kvmr_nft_free(KvmrNft *self);
+
+/** Returns: (transfer full) (nullable): by which a later life knows what this one put there. */
+char *kvmr_nft_get_mark(const KvmrNft *self);
+
+/**
+ * kvmr_nft_prepare: the transaction that brings the kernel from what it has to @wanted: the
+ * smallest one if our tables are as we left them, else one that replaces them whole
+ * @wanted: is kept, by a reference, if the kernel has it
+ * @lost: (out): our tables are not (or not known to be) what filters the traffic now: they are
+ *   gone, or changed by somebody else
+ * Returns: (transfer full): "" if there is nothing to do
+ */
+char *kvmr_nft_prepare(KvmrNft *self, KvmrRuleset *wanted, gboolean *lost, GError **error);
+
+/**
+ * kvmr_nft_commit: runs what kvmr_nft_prepare() made for @wanted; all of it or, on an error,
+ * nothing
+ * @wanted: is kept, by a reference
+ */
+gboolean
+kvmr_nft_commit(KvmrNft *self, const char *transaction, KvmrRuleset *wanted, GError **error);
+
+/**
+ * kvmr_nft_revert: undoes the last kvmr_nft_commit(). Where there were no tables before, nor any
+ * of an earlier life, the new ones stay if @keep.
+ */
+gboolean kvmr_nft_revert(KvmrNft *self, gboolean keep, GError **error);
+
+/** Whether our table exists in some family. */
+gboolean kvmr_nft_exists(KvmrNft *self, gboolean *exists, GError **error);
+
+/**
+ * kvmr_nft_read_foreign: what others have, see #KvmrSnapshot; read anew only if somebody else
+ * changed nftables since the last time
+ */
+gboolean kvmr_nft_read_foreign(KvmrNft *self, gboolean *nat, gboolean *tracking, GError **error);
+
+/** Returns: (transfer full) (element-type utf8 guint64): packets by counter */
+GHashTable *kvmr_nft_read_counters(KvmrNft *self, GError **error);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(KvmrNft, kvmr_nft_free)

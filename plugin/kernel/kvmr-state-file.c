@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "kernel/kvmr-state-file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <glib/gi18n-lib.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "setting/kvmr-error.h"
+#include "setting/kvmr-text.h"
+
+/* 65536 peers are less than this. */
+#define SIZE_MAX_BYTES ((off_t) 4 * 1024 * 1024)
+
+#define MODE_DIRECTORY (O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+#define MODE_READ      (O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)
+#define MODE_WRITE     (O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC)
+
+/* Of the user that the process runs as, or of root, and changed by nobody else. */
+static const char *
+find_distrust(const struct stat *status)
+{
+    if (status->st_uid != geteuid() && status->st_uid != 0)
+        return _("it belongs to another user");
+    if (status->st_mode & (S_IWGRP | S_IWOTH))
+        return _("others may write to it");
+    return NULL;
+}
+
+/* Whoever may write to the directory may exchange the file. Returns -1 on an error. */
+static int
+open_directory(const char *path, GError **error)
+{
+    g_autofree char *directory = g_path_get_dirname(path);
+    struct stat      status;
+    const char      *why;
+    int              fd = open(directory, MODE_DIRECTORY);
+
+    if (fd < 0 || fstat(fd, &status) < 0)
+        why = g_strerror(errno);
+    else
+        why = find_distrust(&status);
+    if (!why)
+        return fd;
+
+    if (fd >= 0)
+        (void) close(fd);
+    g_set_error(error,
+                KVMR_ERROR,
+                KVMR_ERROR_STATE,
+                _("directory %s cannot be used: %s; it must belong to root, with mode 0700 or "
+                  "0755"),
+                directory,
+                why);
+    return -1;
+}
+
+/* @text: as long as the file. Returns: why it can't be read, or NULL. */
+static const char *
+read_all(int fd, GString *text)
+{
+    gsize length = 0;
+
+    while (length < text->len) {
+        ssize_t got = read(fd, text->str + length, text->len - length);
+
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            return g_strerror(errno);
+        if (got == 0)
+            break;
+        length += (gsize) got;
+    }
+    g_string_truncate(text, length);
+    return NULL;
+}
+
+/* Returns: why the file is not used, or NULL. */
+static const char *
+read_trusted(int fd, GString *text)
+{
+    struct stat status;
+    const char *why;
+
+    if (fstat(fd, &status) < 0)
+        return g_strerror(errno);
+    if (!S_ISREG(status.st_mode))
+        return _("it is no regular file");
+    if (status.st_size > SIZE_MAX_BYTES)
+        return _("it is too large");
+    why = find_distrust(&status);
+    if (why)
+        return why;
+    g_string_set_size(text, (gsize) status.st_size);
+    return read_all(fd, text);
+}
+
+/* Whether a line by itself is one that GKeyFile, which takes all or nothing, can read. */
+static gboolean
+is_sound(const char *line)
+{
+    gsize key = strcspn(line, "=");
+
+    if (!g_utf8_validate(line, -1, NULL))
+        return FALSE;
+    if (line[0] == '\0' || line[0] == '#')
+        return TRUE;
+    if (line[0] == '[')
+        return strlen(line) > 2 && strcspn(line + 1, "[]") == strlen(line) - 2 &&
+               line[strlen(line) - 1] == ']';
+    return key > 0 && line[key] == '=' && strcspn(line, "[] ") >= key;
+}
+
+/* The lines of @text that are sound and that it is known where they belong. */
+static char *
+pick_sound_lines(const char *text, const char *path)
+{
+    g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
+    GString *sound = g_string_new(NULL);
+    gboolean in_group = FALSE;
+
+    for (guint i = 0; lines[i]; i++) {
+        /* After the last newline nothing follows, unless the file was cut: then half a number may
+         * stand there, which is a wrong number. */
+        gboolean cut = !lines[i + 1] && lines[i][0] != '\0';
+        gboolean usable = !cut && is_sound(lines[i]);
+
+        if (lines[i][0] == '[')
+            in_group = usable;
+        if (usable && (in_group || lines[i][0] == '\0' || lines[i][0] == '#')) {
+            g_string_append(sound, lines[i]);
+            g_string_append_c(sound, '\n');
+        } else {
+            g_autofree char *shown = kvmr_text_quote(lines[i]);
+
+            g_warning(_("%s is damaged: %s is passed over"), path, shown);
+        }
+    }
+    return g_string_free(sound, FALSE);
+}
+
+static GKeyFile *
+parse(const char *text, const char *path)
+{
+    g_autofree char *sound = pick_sound_lines(text, path);
+    g_autoptr(GKeyFile) keyfile = g_key_file_new();
+    g_autoptr(GError) error = NULL;
+
+    if (sound[0] == '\0' ||
+        g_key_file_load_from_data(keyfile, sound, strlen(sound), G_KEY_FILE_NONE, &error))
+        return g_steal_pointer(&keyfile);
+    g_warning(_("%s is damaged: %s"), path, error->message);
+    return g_key_file_new();
+}
+
+GKeyFile *
+kvmr_state_file_read(const char *path, GError **error)
+{
+    g_autofree char *name = g_path_get_basename(path);
+    g_autoptr(GString) text = g_string_new(NULL);
+    const char *why;
+    int         fd, errsv, directory = open_directory(path, error);
+
+    if (directory < 0)
+        return NULL;
+    fd = openat(directory, name, MODE_READ);
+    errsv = errno;
+    (void) close(directory);
+    if (fd < 0 && errsv == ENOENT)
+        return g_key_file_new();
+    why = fd < 0 ? g_strerror(errsv) : read_trusted(fd, text);
+    if (fd >= 0)
+        (void) close(fd);
+    if (!why)
+        return parse(text->str, path);
+
+    g_set_error(error,
+                KVMR_ERROR,
+                KVMR_ERROR_STATE,
+                _("%s is not used: %s; remove it and restart nm-kvm-routed"),
+                path,
+                why);
+    return NULL;
+}
+
+/* Returns an errno value, as those below do. */
+static int
+write_all(int fd, const char *data, gsize length)
+{
+    while (length > 0) {
+        ssize_t written = write(fd, data, length);
+
+        if (written < 0 && errno == EINTR)
+            continue;
+        if (written < 0)
+            return errno;
+        data += written;
+        length -= (gsize) written;
+    }
+    return 0;
+}
+
+/* A crash leaves the old file or the new one, never a part of it. */
+static int
+replace_file(int directory, const char *name, const char *data, gsize length)
+{
+    g_autofree char *fresh = g_strconcat(name, ".new", NULL);
+    int              fd, errsv;
+
+    if (unlinkat(directory, fresh, 0) < 0 && errno != ENOENT)
+        return errno;
+    fd = openat(directory, fresh, MODE_WRITE, S_IRUSR | S_IWUSR);
+    if (fd < 0)
+        return errno;
+    errsv = write_all(fd, data, length);
+    if (close(fd) < 0 && errsv == 0)
+        errsv = errno;
+    if (errsv == 0 && renameat(directory, fresh, directory, name) < 0)
+        errsv = errno;
+    if (errsv != 0)
+        (void) unlinkat(directory, fresh, 0);
+    return errsv;
+}
+
+static int
+remove_file(int directory, const char *name)
+{
+    return unlinkat(directory, name, 0) < 0 && errno != ENOENT ? errno : 0;
+}
+
+gboolean
+kvmr_state_file_write(const char *path, GKeyFile *keyfile, GError **error)
+{
+    gsize            length;
+    g_autofree char *name = g_path_get_basename(path);
+    g_autofree char *data = g_key_file_to_data(keyfile, &length, NULL);
+    g_auto(GStrv) groups = g_key_file_get_groups(keyfile, NULL);
+    int errsv, directory = open_directory(path, error);
+
+    if (directory < 0)
+        return FALSE;
+    errsv = !groups[0] ? remove_file(directory, name) : replace_file(directory, name, data, length);
+    (void) close(directory);
+    if (errsv == 0)
+        return TRUE;
+    g_set_error(error,
+                KVMR_ERROR,
+                KVMR_ERROR_STATE,
+                _("%s cannot be written: %s; without it nothing could be restored later, so "
+                  "nothing is changed"),
+                path,
+                g_strerror(errsv));
+    return FALSE;
+}
