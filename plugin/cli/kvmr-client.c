@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "cli/kvmr-client.h"
+
+#include <glib/gi18n-lib.h>
+
+#include "cli/kvmr-bus.h"
+#include "cli/kvmr-command.h"
+#include "setting/kvmr-error.h"
+
+struct _KvmrClient {
+    GDBusConnection *bus;
+};
+
+KvmrClient *
+kvmr_client_new(GError **error)
+{
+    g_autoptr(GError) failure = NULL;
+    GDBusConnection *bus = g_bus_get_sync(G_BUS_TYPE_SYSTEM, NULL, &failure);
+    KvmrClient      *self;
+
+    if (!bus) {
+        g_set_error(error,
+                    failure->domain,
+                    failure->code,
+                    _("The system bus cannot be reached: %s; see 'systemctl status dbus'"),
+                    failure->message);
+        return NULL;
+    }
+    /* A bus that goes away is an error of the next call, not the end of the process. */
+    g_dbus_connection_set_exit_on_close(bus, FALSE);
+
+    self = g_new0(KvmrClient, 1);
+    self->bus = bus;
+    return self;
+}
+
+void
+kvmr_client_free(KvmrClient *self)
+{
+    g_object_unref(self->bus);
+    g_free(self);
+}
+
+GDBusConnection *
+kvmr_client_bus(const KvmrClient *self)
+{
+    return self->bus;
+}
+
+static GVariant *
+call(KvmrClient *self,
+     const char *path,
+     const char *interface,
+     const char *method,
+     GVariant   *arguments,
+     const char *reply_type,
+     GError    **error)
+{
+    g_autoptr(GError) failure = NULL;
+    GVariant *reply = kvmr_bus_call(self->bus,
+                                    path,
+                                    interface,
+                                    method,
+                                    arguments,
+                                    G_VARIANT_TYPE(reply_type),
+                                    -1,
+                                    NULL,
+                                    &failure);
+
+    if (reply)
+        return reply;
+    if (kvmr_bus_error_is_unreachable(failure))
+        g_set_error(error,
+                    failure->domain,
+                    failure->code,
+                    _("The service nm-kvm-routed does not answer: %s; see 'systemctl status "
+                      "nm-kvm-routed'"),
+                    failure->message);
+    else
+        g_propagate_error(error, g_steal_pointer(&failure));
+    return NULL;
+}
+
+static int
+compare(gconstpointer a, gconstpointer b)
+{
+    return kvmr_info_compare(*(KvmrInfo *const *) a, *(KvmrInfo *const *) b);
+}
+
+GPtrArray *
+kvmr_client_networks(KvmrClient *self, GError **error)
+{
+    g_autoptr(GVariant) reply = NULL;
+    g_autoptr(GVariantIter) objects = NULL;
+    const char *path;
+    GVariant   *interfaces;
+    GPtrArray  *networks;
+
+    reply = call(self,
+                 KVMR_BUS_PATH,
+                 "org.freedesktop.DBus.ObjectManager",
+                 "GetManagedObjects",
+                 NULL,
+                 "(a{oa{sa{sv}}})",
+                 error);
+    if (!reply)
+        return NULL;
+
+    networks = g_ptr_array_new_with_free_func((GDestroyNotify) kvmr_info_free);
+    g_variant_get(reply, "(a{oa{sa{sv}}})", &objects);
+    while (g_variant_iter_loop(objects, "{&o@a{sa{sv}}}", &path, &interfaces)) {
+        g_autoptr(GVariant) properties = g_variant_lookup_value(
+            interfaces, KVMR_BUS_INTERFACE_NETWORK, G_VARIANT_TYPE_VARDICT);
+
+        if (properties)
+            g_ptr_array_add(networks, kvmr_info_new(path, properties));
+    }
+    g_ptr_array_sort(networks, compare);
+    return networks;
+}
+
+GVariant *
+kvmr_client_counters(KvmrClient *self, const KvmrInfo *network, GError **error)
+{
+    g_autoptr(GVariant) reply = NULL;
+
+    reply = call(
+        self, network->path, KVMR_BUS_INTERFACE_NETWORK, "GetCounters", NULL, "(a{st})", error);
+    return reply ? g_variant_get_child_value(reply, 0) : NULL;
+}
+
+GVariant *
+kvmr_client_check(KvmrClient *self, const char *profile, GError **error)
+{
+    g_autoptr(GVariant) reply = call(self,
+                                     KVMR_BUS_PATH,
+                                     KVMR_BUS_INTERFACE,
+                                     "Check",
+                                     g_variant_new("(s)", profile),
+                                     "(aa{sv})",
+                                     error);
+
+    return reply ? g_variant_get_child_value(reply, 0) : NULL;
+}
+
+char *
+kvmr_client_plan(KvmrClient *self, const char *profile, GError **error)
+{
+    g_autoptr(GVariant) reply = call(self,
+                                     KVMR_BUS_PATH,
+                                     KVMR_BUS_INTERFACE,
+                                     "Plan",
+                                     g_variant_new("(s)", profile),
+                                     "(s)",
+                                     error);
+    char *text = NULL;
+
+    if (reply)
+        g_variant_get(reply, "(s)", &text);
+    return text;
+}
+
+int
+kvmr_client_exit_status(const GError *error)
+{
+    if (g_error_matches(error, KVMR_ERROR, KVMR_ERROR_NOT_FOUND))
+        return KVMR_EXIT_NOT_FOUND;
+    if (kvmr_bus_error_is_unreachable(error))
+        return KVMR_EXIT_UNREACHABLE;
+    return KVMR_EXIT_FAILURE;
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+#include "cli/kvmr-info.h"
+
+/**
+ * KvmrClient: the service as seen by a person's command. Its errors are messages to that person:
+ * what could not be done and, where the service or the bus is missing, what to look at.
+ */
+typedef struct _KvmrClient KvmrClient;
+
+/** Connects to the system bus. */
+KvmrClient *kvmr_client_new(GError **error);
+void        kvmr_client_free(KvmrClient *self);
+
+/** The bus. Returns: (transfer none) */
+GDBusConnection *kvmr_client_bus(const KvmrClient *self);
+
+/**
+ * kvmr_client_networks: all networks that are up, sorted by name
+ * Returns: (transfer full) (element-type KvmrInfo): perhaps empty
+ */
+GPtrArray *kvmr_client_networks(KvmrClient *self, GError **error);
+
+/** Counters of the host, asked of @network. Returns: (transfer full): a{st} */
+GVariant *kvmr_client_counters(KvmrClient *self, const KvmrInfo *network, GError **error);
+
+/** @profile: see the D-Bus interface. Returns: (transfer full): aa{sv} */
+GVariant *kvmr_client_check(KvmrClient *self, const char *profile, GError **error);
+/** Returns: (transfer full) */
+char *kvmr_client_plan(KvmrClient *self, const char *profile, GError **error);
+
+/** The exit status that says @error, of any function here. */
+int kvmr_client_exit_status(const GError *error);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(KvmrClient, kvmr_client_free)

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "cli/kvmr-json.h"
+
+#include <json-glib/json-glib.h>
+
+/* A property is there in JSON whether the service has it or not. */
+static const struct {
+    const char *property;
+    const char *member;
+    const char *type;
+} members[] = {
+    {"Uuid", "uuid", "s"},
+    {"Id", "id", "s"},
+    {"Interface", "interface", "s"},
+    {"State", "state", "s"},
+    {"StateReason", "state-reason", "s"},
+    {"GuestSubnets", "guest-subnets", "as"},
+    {"Mtu", "mtu", "u"},
+    {"Links", "links", "aa{sv}"},
+    {"Peers", "peers", "aa{sv}"},
+    {"Findings", "findings", "aa{sv}"},
+};
+
+static JsonNode *
+property_node(GVariant *properties, const char *property, const char *type)
+{
+    g_autoptr(GVariant) value = g_variant_lookup_value(properties, property, G_VARIANT_TYPE(type));
+
+    return value ? json_gvariant_serialize(value) : json_node_new(JSON_NODE_NULL);
+}
+
+static void
+add_network(JsonBuilder *builder, const KvmrInfo *info)
+{
+    json_builder_begin_object(builder);
+    for (gsize i = 0; i < G_N_ELEMENTS(members); i++) {
+        json_builder_set_member_name(builder, members[i].member);
+        json_builder_add_value(
+            builder, property_node(info->properties, members[i].property, members[i].type));
+    }
+    json_builder_end_object(builder);
+}
+
+static char *
+to_text(JsonBuilder *builder)
+{
+    g_autoptr(JsonGenerator) generator = json_generator_new();
+    g_autoptr(JsonNode) root = json_builder_get_root(builder);
+    g_autofree char *text = NULL;
+
+    json_generator_set_pretty(generator, TRUE);
+    json_generator_set_root(generator, root);
+    text = json_generator_to_data(generator, NULL);
+    return g_strconcat(text, "\n", NULL);
+}
+
+char *
+kvmr_json_networks(GPtrArray *networks, GVariant *counters)
+{
+    g_autoptr(JsonBuilder) builder = json_builder_new();
+
+    json_builder_begin_object(builder);
+    json_builder_set_member_name(builder, "networks");
+    json_builder_begin_array(builder);
+    for (guint i = 0; i < networks->len; i++)
+        add_network(builder, g_ptr_array_index(networks, i));
+    json_builder_end_array(builder);
+
+    json_builder_set_member_name(builder, "counters");
+    if (counters) {
+        json_builder_add_value(builder, json_gvariant_serialize(counters));
+    } else {
+        json_builder_begin_object(builder);
+        json_builder_end_object(builder);
+    }
+    json_builder_end_object(builder);
+    return to_text(builder);
+}
+
+char *
+kvmr_json_findings(GVariant *findings)
+{
+    g_autoptr(JsonBuilder) builder = json_builder_new();
+
+    json_builder_begin_object(builder);
+    json_builder_set_member_name(builder, "findings");
+    json_builder_add_value(builder, json_gvariant_serialize(findings));
+    json_builder_end_object(builder);
+    return to_text(builder);
+}

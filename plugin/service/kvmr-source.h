@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+#include <gio/gio.h>
+
+#include "plan/kvmr-network.h"
+
+/**
+ * KvmrSource: where networks come from: NetworkManager's active connections, or files on a host
+ * without it. The service knows no other face of either.
+ *
+ * Signal "changed": get_networks() or is_settled() may answer differently now.
+ */
+#define KVMR_TYPE_SOURCE (kvmr_source_get_type())
+G_DECLARE_INTERFACE(KvmrSource, kvmr_source, KVMR, SOURCE, GObject)
+
+struct _KvmrSourceInterface {
+    GTypeInterface parent;
+
+    GPtrArray *(*get_networks)(KvmrSource *self);
+    gboolean (*is_settled)(KvmrSource *self);
+    void (*refresh_async)(KvmrSource         *self,
+                          const char         *action,
+                          const char         *interface,
+                          const char         *uuid,
+                          GAsyncReadyCallback callback,
+                          gpointer            user_data);
+    KvmrNetwork *(*lookup)(KvmrSource *self, const char *name, GError **error);
+};
+
+/**
+ * kvmr_source_get_networks: the networks that are up or coming up, in the order of their activation
+ * Returns: (transfer full) (element-type KvmrNetwork)
+ */
+GPtrArray *kvmr_source_get_networks(KvmrSource *self);
+
+/**
+ * kvmr_source_is_settled: whether a network that is missing from get_networks() is really down. Not
+ * while NetworkManager is away or still starting: what was running then keeps running.
+ */
+gboolean kvmr_source_is_settled(KvmrSource *self);
+
+/**
+ * kvmr_source_refresh_async: take in an event that somebody told us of, before the source itself
+ * heard of it, or what it does not announce
+ * @action: the dispatcher's word for it (pre-up, reapply, pre-down, …)
+ * @interface, @uuid: whom it concerns
+ */
+void kvmr_source_refresh_async(KvmrSource         *self,
+                               const char         *action,
+                               const char         *interface,
+                               const char         *uuid,
+                               GAsyncReadyCallback callback,
+                               gpointer            user_data);
+void kvmr_source_refresh_finish(KvmrSource *self, GAsyncResult *result);
+
+/**
+ * kvmr_source_lookup: a stored kvm-routed profile, up or not
+ * @name: its UUID, id or interface
+ * @error: %KVMR_ERROR_NOT_FOUND, or %KVMR_ERROR_INVALID if it is no valid kvm-routed profile
+ * Returns: (transfer full)
+ */
+KvmrNetwork *kvmr_source_lookup(KvmrSource *self, const char *name, GError **error);
+
+/** For implementations: emits "changed". */
+void kvmr_source_emit_changed(KvmrSource *self);

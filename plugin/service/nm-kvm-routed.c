@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* nm-kvm-routed: the D-Bus service that routes for KVM guests. */
+#include <errno.h>
+#include <gio/gio.h>
+#include <glib-unix.h>
+#include <glib/gi18n.h>
+#include <locale.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "kernel/kvmr-host.h"
+#include "service/kvmr-service.h"
+#include "service/kvmr-source-nm.h"
+
+#define RUNTIME_DIRECTORY "/run/nm-kvm-routed"
+
+typedef struct {
+    GMainLoop       *loop;
+    GDBusConnection *bus;
+    KvmrService     *service;
+    guint            name_id;
+    int              status;
+} Daemon;
+
+static void own_name(Daemon *self);
+
+static gboolean
+on_signal(gpointer user_data)
+{
+    Daemon *self = user_data;
+
+    g_main_loop_quit(self->loop);
+    return G_SOURCE_CONTINUE;
+}
+
+static void
+on_name_lost(GDBusConnection *bus, const char *name, gpointer user_data)
+{
+    Daemon *self = user_data;
+
+    g_printerr(_("nm-kvm-routed: the bus name %s is taken, or the bus is gone: is another "
+                 "nm-kvm-routed running, and is its D-Bus policy installed?\n"),
+               name);
+    self->status = EXIT_FAILURE;
+    g_main_loop_quit(self->loop);
+}
+
+static gboolean
+on_drained(gpointer user_data)
+{
+    Daemon *self = user_data;
+
+    if (kvmr_service_may_end(self->service))
+        g_main_loop_quit(self->loop);
+    else
+        own_name(self);
+    return G_SOURCE_REMOVE;
+}
+
+/* By now every call that was sent to our name has reached us; those in the queue come first. */
+static void
+on_released(GObject *bus, GAsyncResult *result, gpointer user_data)
+{
+    g_autoptr(GVariant)
+        answer = g_dbus_connection_call_finish(G_DBUS_CONNECTION(bus), result, NULL);
+
+    g_idle_add_full(G_PRIORITY_LOW, on_drained, user_data, NULL);
+}
+
+/* A call that comes while we end must not be lost: give up the name first, then see what came. */
+static void
+on_service_idle(gpointer user_data)
+{
+    Daemon *self = user_data;
+
+    if (!self->name_id)
+        return; /* on the way already */
+    g_bus_unown_name(self->name_id);
+    self->name_id = 0;
+    g_dbus_connection_call(self->bus,
+                           "org.freedesktop.DBus",
+                           "/org/freedesktop/DBus",
+                           "org.freedesktop.DBus",
+                           "GetId",
+                           NULL,
+                           NULL,
+                           G_DBUS_CALL_FLAGS_NONE,
+                           -1,
+                           NULL,
+                           on_released,
+                           self);
+}
+
+static void
+own_name(Daemon *self)
+{
+    self->name_id = g_bus_own_name_on_connection(self->bus,
+                                                 KVMR_BUS_NAME,
+                                                 G_BUS_NAME_OWNER_FLAGS_DO_NOT_QUEUE,
+                                                 NULL,
+                                                 on_name_lost,
+                                                 self,
+                                                 NULL);
+}
+
+static const char *
+runtime_directory(void)
+{
+    const char *given = g_getenv("RUNTIME_DIRECTORY");
+
+    return given && g_path_is_absolute(given) ? given : RUNTIME_DIRECTORY;
+}
+
+static gboolean
+run(Daemon *self, GError **error)
+{
+    const char *directory = runtime_directory();
+    g_autoptr(KvmrHost) host = NULL;
+    g_autoptr(KvmrSourceNM) source = NULL;
+    g_autoptr(KvmrService) service = NULL;
+
+    /* systemd makes it (RuntimeDirectory=); elsewhere we do. */
+    if (mkdir(directory, 0700) != 0 && errno != EEXIST) {
+        g_set_error(error,
+                    G_IO_ERROR,
+                    g_io_error_from_errno(errno),
+                    _("directory %s cannot be made: %s"),
+                    directory,
+                    g_strerror(errno));
+        return FALSE;
+    }
+    self->bus = g_bus_get_sync(G_BUS_TYPE_SYSTEM, NULL, error);
+    if (!self->bus)
+        return FALSE;
+    host = kvmr_host_new(directory, error);
+    if (!host)
+        return FALSE;
+    source = kvmr_source_nm_new(self->bus, error);
+    if (!source)
+        return FALSE;
+    service = kvmr_service_new(
+        self->bus, host, KVMR_SOURCE(source), directory, on_service_idle, self, error);
+    if (!service)
+        return FALSE;
+
+    self->service = service;
+    own_name(self);
+    g_unix_signal_add(SIGTERM, on_signal, self);
+    g_unix_signal_add(SIGINT, on_signal, self);
+    g_main_loop_run(self->loop);
+    if (self->name_id)
+        g_bus_unown_name(self->name_id);
+    return TRUE;
+}
+
+int
+main(int argc, char **argv)
+{
+    g_autoptr(GOptionContext) context = g_option_context_new(NULL);
+    g_autoptr(GError) error = NULL;
+    gboolean     version = FALSE;
+    Daemon       daemon = {.status = EXIT_SUCCESS};
+    GOptionEntry entries[] = {
+        {"version", 'V', 0, G_OPTION_ARG_NONE, &version, N_("Print the version and exit"), NULL},
+        {NULL},
+    };
+
+    (void) setlocale(LC_ALL, "");
+    bindtextdomain(GETTEXT_PACKAGE, LOCALEDIR);
+    bind_textdomain_codeset(GETTEXT_PACKAGE, "UTF-8");
+    textdomain(GETTEXT_PACKAGE);
+
+    g_option_context_set_summary(
+        context,
+        _("Routes for KVM guests as the kvm-routed profiles of NetworkManager say. It is started "
+          "by D-Bus when such a profile comes up; see nm-kvm-routed(8)."));
+    g_option_context_add_main_entries(context, entries, GETTEXT_PACKAGE);
+    if (!g_option_context_parse(context, &argc, &argv, &error) || argc > 1) {
+        g_printerr("nm-kvm-routed: %s\n", error ? error->message : _("takes no arguments"));
+        return 2;
+    }
+    if (version) {
+        g_print("nm-kvm-routed %s\n", PACKAGE_VERSION);
+        return EXIT_SUCCESS;
+    }
+
+    daemon.loop = g_main_loop_new(NULL, FALSE);
+    if (!run(&daemon, &error)) {
+        g_printerr("nm-kvm-routed: %s\n", error->message);
+        daemon.status = EXIT_FAILURE;
+    }
+    g_main_loop_unref(daemon.loop);
+    g_clear_object(&daemon.bus);
+    return daemon.status;
+}
