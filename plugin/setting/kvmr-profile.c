@@ -176,6 +176,17 @@ verify_switch(const KvmrSetting *setting, GKeyFile *native, GError **error)
         error, _("connection.type: %s is not “bridge”, as kvm-routed.switch says"), quoted);
 }
 
+/* Better no network than one whose guests wait for addresses in vain. */
+static gboolean
+verify_dhcp(const KvmrSetting *setting, GError **error)
+{
+    if (setting->dhcp.first == 0 && setting->dhcp.last == 0)
+        return TRUE;
+    return kvmr_error_invalid(error,
+                              _("kvm-routed.dhcp: this version hands out no addresses; leave the "
+                                "key out, and configure the guests' addresses in the guests"));
+}
+
 static gboolean
 is_behind_guests(const KvmrProfile *self, KvmrPrefix4 subnet)
 {
@@ -254,7 +265,7 @@ fill(KvmrProfile *self, GKeyFile *native, GError **error)
         !kvmr_profile_read_addresses(self, native, error) ||
         !kvmr_setting_verify(self->setting, self->interface, self->addresses, error) ||
         !kvmr_profile_read_routes(self, native, error) || !verify_behind_guests(self, error) ||
-        !verify_reach(self, error))
+        !verify_reach(self, error) || !verify_dhcp(self->setting, error))
         return FALSE;
     if (self->mtu == 0)
         self->mtu = BRIDGE_MTU;
