@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "setting/kvmr-error.h"
+#include "setting/kvmr-profile.h"
 
 #define CHUNK 65536
 
@@ -27,18 +28,18 @@ read_stream(FILE *stream, gsize *length, GError **error)
 
         n = fread(chunk, 1, sizeof chunk, stream);
         g_byte_array_append(text, chunk, n);
-    } while (n > 0 && text->len <= KVMR_INPUT_MAX);
+    } while (n > 0 && text->len <= KVMR_PROFILE_TEXT_MAX);
 
     if (ferror(stream)) {
         set_errno(error, errno);
         return NULL;
     }
-    if (text->len > KVMR_INPUT_MAX) {
+    if (text->len > KVMR_PROFILE_TEXT_MAX) {
         g_set_error(error,
                     KVMR_ERROR,
                     KVMR_ERROR_INVALID,
                     _("It is larger than %d KiB, which no profile is"),
-                    KVMR_INPUT_MAX / 1024);
+                    KVMR_PROFILE_TEXT_MAX / 1024);
         return NULL;
     }
     *length = text->len;

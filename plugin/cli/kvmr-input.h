@@ -3,11 +3,8 @@
 
 #include <gio/gio.h>
 
-/** Largest file that is read as a profile, in bytes. */
-#define KVMR_INPUT_MAX (1024 * 1024)
-
 /**
- * kvmr_input_read: the text of @file, "-" for standard input
+ * kvmr_input_read: the text of @file, "-" for standard input; at most %KVMR_PROFILE_TEXT_MAX bytes
  * @length: (out): bytes of it
  * @error: why it cannot be read, without the name of the file
  * Returns: (transfer full): with a NUL behind it

@@ -4,6 +4,9 @@
 #include <glib/gi18n-lib.h>
 #include <string.h>
 
+#include "setting/kvmr-ifname.h"
+#include "setting/kvmr-text.h"
+
 typedef struct {
     KvmrPlanNetwork    *network;
     GPtrArray          *all;
@@ -23,6 +26,14 @@ add_finding(const Context *context,
 
     g_ptr_array_add(context->network->findings, finding);
     return finding;
+}
+
+/* Any interface of the host, made fit for messages: in its name the kernel takes nearly all bytes.
+ */
+static char *
+shown_name(const KvmrLink *link)
+{
+    return kvmr_text_escape(link->name, KVMR_IFNAME_MAX);
 }
 
 static const KvmrPlanLink *
@@ -103,6 +114,36 @@ check_layer3_uplink(const Context *context)
  * either.
  */
 static void
+check_shared_address(const Context         *context,
+                     const KvmrPlanLink    *uplink,
+                     const KvmrHostAddress *own,
+                     const KvmrHostAddress *other)
+{
+    KvmrPrefix4      a = kvmr_address4_subnet(own->address);
+    KvmrPrefix4      b = kvmr_address4_subnet(other->address);
+    const KvmrLink  *link;
+    g_autofree char *name = NULL;
+    g_autofree char *subnet = NULL;
+
+    if (other->ifindex == own->ifindex || other->address.plen == 32 || !kvmr_prefix4_overlaps(a, b))
+        return;
+    link = kvmr_snapshot_find_index(context->snapshot, other->ifindex);
+    if (!link || is_guest_interface(context, link))
+        return;
+    name = shown_name(link);
+    subnet = kvmr_prefix4_to_string(a.plen > b.plen ? a : b);
+    add_finding(context,
+                "shared-subnet",
+                KVMR_SEVERITY_WARNING,
+                name,
+                g_strdup_printf(
+                    _("interfaces %s and %s are both in subnet %s"), uplink->name, name, subnet),
+                g_strdup_printf(_("give the host one interface in that subnet, as a bond if it has "
+                                  "two cards, and take the address from %s"),
+                                name));
+}
+
+static void
 check_shared_subnet(const Context *context)
 {
     const GArray *addresses = context->snapshot->addresses;
@@ -117,30 +158,9 @@ check_shared_subnet(const Context *context)
 
             if (own->ifindex != uplink->link->ifindex)
                 continue;
-            for (guint k = 0; k < addresses->len; k++) {
-                const KvmrHostAddress *other = &g_array_index(addresses, KvmrHostAddress, k);
-                const KvmrLink  *link = kvmr_snapshot_find_index(context->snapshot, other->ifindex);
-                KvmrPrefix4      a = kvmr_address4_subnet(own->address);
-                KvmrPrefix4      b = kvmr_address4_subnet(other->address);
-                g_autofree char *subnet = NULL;
-
-                if (!link || link->ifindex == own->ifindex || other->address.plen == 32 ||
-                    is_guest_interface(context, link) || !kvmr_prefix4_overlaps(a, b))
-                    continue;
-                subnet = kvmr_prefix4_to_string(a.plen > b.plen ? a : b);
-                add_finding(context,
-                            "shared-subnet",
-                            KVMR_SEVERITY_WARNING,
-                            link->name,
-                            g_strdup_printf(_("interfaces %s and %s are both in subnet %s"),
-                                            uplink->name,
-                                            link->name,
-                                            subnet),
-                            g_strdup_printf(_("give the host one interface in that subnet, as a "
-                                              "bond if it has two cards, and take the address "
-                                              "from %s"),
-                                            link->name));
-            }
+            for (guint k = 0; k < addresses->len; k++)
+                check_shared_address(
+                    context, uplink, own, &g_array_index(addresses, KvmrHostAddress, k));
         }
     }
 }
@@ -200,13 +220,15 @@ check_overlap_with_links(const Context *context)
         const KvmrHostAddress *own = &g_array_index(addresses, KvmrHostAddress, i);
         const KvmrLink        *link = kvmr_snapshot_find_index(context->snapshot, own->ifindex);
         KvmrPrefix4            subnet = kvmr_address4_subnet(own->address);
+        g_autofree char       *name = NULL;
         g_autofree char       *what = NULL;
         KvmrSeverity           severity;
 
         if (!link || is_guest_interface(context, link))
             continue;
         severity = link_overlap_severity(context, link);
-        what = g_strdup_printf(_("the subnet of interface %s"), link->name);
+        name = shown_name(link);
+        what = g_strdup_printf(_("the subnet of interface %s"), name);
         for (guint j = 0; j < context->network->subnets->len; j++) {
             KvmrPrefix4 guests = g_array_index(context->network->subnets, KvmrPrefix4, j);
 

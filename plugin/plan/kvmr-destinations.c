@@ -5,17 +5,26 @@
 
 static const KvmrRange multicast_and_beyond = {0xe0000000, G_MAXUINT32};
 
-/* The kernel's choice comes last, so that it is laid over what it hides. */
+/** A prefix that the sweep is inside of. */
+typedef struct {
+    guint32  last;
+    gboolean wanted;
+} Open;
+
+/* By address, the wider first, so that what a prefix holds follows it; of one prefix the kernel's
+ * choice first. */
 static int
 compare_routes(gconstpointer a, gconstpointer b)
 {
     const KvmrRoute *left = a, *right = b;
 
+    if (left->dst.addr != right->dst.addr)
+        return left->dst.addr < right->dst.addr ? -1 : 1;
     if (left->dst.plen != right->dst.plen)
         return left->dst.plen < right->dst.plen ? -1 : 1;
     if (left->metric != right->metric)
-        return left->metric > right->metric ? -1 : 1;
-    return 0;
+        return left->metric < right->metric ? -1 : 1;
+    return left->ifindex < right->ifindex ? -1 : left->ifindex > right->ifindex;
 }
 
 static gboolean
@@ -28,11 +37,11 @@ contains(const GArray *ifindexes, int ifindex)
     return FALSE;
 }
 
-GArray *
-kvmr_destinations_new(const KvmrSnapshot *snapshot, const GArray *routes, const GArray *ifindexes)
+/* The host's own addresses are such routes too: to nowhere, and nothing is more specific. */
+static GArray *
+collect_table(const KvmrSnapshot *snapshot, const GArray *routes)
 {
-    GArray *ranges = kvmr_ranges_new();
-    g_autoptr(GArray) table = g_array_new(FALSE, FALSE, sizeof(KvmrRoute));
+    GArray *table = g_array_new(FALSE, FALSE, sizeof(KvmrRoute));
 
     for (guint i = 0; i < snapshot->routes->len; i++) {
         const KvmrRoute *route = &g_array_index(snapshot->routes, KvmrRoute, i);
@@ -41,21 +50,58 @@ kvmr_destinations_new(const KvmrSnapshot *snapshot, const GArray *routes, const 
             g_array_append_val(table, *route);
     }
     g_array_append_vals(table, routes->data, routes->len);
+    for (guint i = 0; i < snapshot->addresses->len; i++) {
+        const KvmrHostAddress *own = &g_array_index(snapshot->addresses, KvmrHostAddress, i);
+        const KvmrRoute        local = {.dst = {own->address.addr, 32}};
+
+        g_array_append_val(table, local);
+    }
     g_array_sort(table, compare_routes);
+    return table;
+}
+
+/* Ends the prefixes that end before @addr. Returns: up to where the sweep has come. */
+static guint64
+close_before(GArray *open, guint64 position, guint64 addr, GArray *ranges)
+{
+    while (open->len > 0) {
+        Open top = g_array_index(open, Open, open->len - 1);
+
+        if (top.last >= addr)
+            break;
+        if (top.wanted && position <= top.last)
+            kvmr_ranges_add(ranges, (KvmrRange){(guint32) position, top.last});
+        position = MAX(position, (guint64) top.last + 1);
+        g_array_set_size(open, open->len - 1);
+    }
+    return position;
+}
+
+/* One sweep over the sorted prefixes, since a host may have thousands of routes. */
+GArray *
+kvmr_destinations_new(const KvmrSnapshot *snapshot, const GArray *routes, const GArray *ifindexes)
+{
+    GArray *ranges = kvmr_ranges_new();
+    g_autoptr(GArray) table = collect_table(snapshot, routes);
+    g_autoptr(GArray) open = g_array_new(FALSE, FALSE, sizeof(Open));
+    const KvmrRoute *before = NULL;
+    guint64          position = 0;
 
     for (guint i = 0; i < table->len; i++) {
         const KvmrRoute *route = &g_array_index(table, KvmrRoute, i);
+        const Open inner = {kvmr_prefix4_last(route->dst), contains(ifindexes, route->ifindex)};
 
-        if (contains(ifindexes, route->ifindex))
-            kvmr_ranges_add_prefix(ranges, route->dst);
-        else
-            kvmr_ranges_remove_prefix(ranges, route->dst);
+        if (before && kvmr_prefix4_equal(before->dst, route->dst))
+            continue;
+        before = route;
+        position = close_before(open, position, route->dst.addr, ranges);
+        if (open->len > 0 && g_array_index(open, Open, open->len - 1).wanted &&
+            position < route->dst.addr)
+            kvmr_ranges_add(ranges, (KvmrRange){(guint32) position, route->dst.addr - 1});
+        position = route->dst.addr;
+        g_array_append_val(open, inner);
     }
-    for (guint i = 0; i < snapshot->addresses->len; i++) {
-        guint32 addr = g_array_index(snapshot->addresses, KvmrHostAddress, i).address.addr;
-
-        kvmr_ranges_remove(ranges, (KvmrRange){addr, addr});
-    }
+    (void) close_before(open, position, G_GUINT64_CONSTANT(1) << 32, ranges);
     kvmr_ranges_remove(ranges, multicast_and_beyond);
     return ranges;
 }

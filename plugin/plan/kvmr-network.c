@@ -17,6 +17,16 @@ kvmr_network_new(KvmrProfile *profile)
     return self;
 }
 
+static guint
+count_links(const KvmrSetting *setting)
+{
+    guint n = 0;
+
+    for (int role = 0; role < KVMR_N_ROLES; role++)
+        n += setting->links[role]->len;
+    return n;
+}
+
 KvmrNetwork *
 kvmr_network_new_from_keyfile(GKeyFile *keyfile, GError **error)
 {
@@ -24,6 +34,15 @@ kvmr_network_new_from_keyfile(GKeyFile *keyfile, GError **error)
 
     if (!profile)
         return NULL;
+    if (count_links(profile->setting) > KVMR_NETWORK_LINKS_MAX) {
+        (void) kvmr_error_invalid(error,
+                                  _("profile %s names more than %d interfaces: no host has that "
+                                    "many for one network"),
+                                  profile->id,
+                                  KVMR_NETWORK_LINKS_MAX);
+        kvmr_profile_free(profile);
+        return NULL;
+    }
     if (!profile->permissions)
         return kvmr_network_new(profile);
 
@@ -224,25 +243,23 @@ read_behind_guests(GKeyFile *keyfile, const char *group, GArray *subnets)
     return TRUE;
 }
 
-static KvmrProfile *
-read_profile(GKeyFile *keyfile, const char *uuid, const char *id, const char *interface)
+static gboolean
+read_profile(KvmrProfile *profile, GKeyFile *keyfile)
 {
-    g_autoptr(KvmrProfile) profile = new_profile(uuid, id, interface);
-    g_autoptr(GHashTable) pairs = read_pairs(keyfile, uuid);
+    const char *group = profile->uuid;
+    g_autoptr(GHashTable) pairs = read_pairs(keyfile, group);
     KvmrSetting *setting = kvmr_setting_from_pairs(pairs, NULL);
-    int          mtu = g_key_file_get_integer(keyfile, uuid, KEY_MTU, NULL);
+    int          mtu = g_key_file_get_integer(keyfile, group, KEY_MTU, NULL);
 
     if (!setting)
-        return NULL;
+        return FALSE;
     kvmr_setting_free(profile->setting);
     profile->setting = setting;
     if (mtu > 0)
         profile->mtu = (guint) mtu;
-    if (!read_addresses(keyfile, uuid, profile->addresses) ||
-        !read_behind_guests(keyfile, uuid, profile->behind_guests) ||
-        !kvmr_setting_verify(setting, interface, profile->addresses, NULL))
-        return NULL;
-    return g_steal_pointer(&profile);
+    return read_addresses(keyfile, group, profile->addresses) &&
+           read_behind_guests(keyfile, group, profile->behind_guests) &&
+           kvmr_setting_verify(setting, profile->interface, profile->addresses, NULL);
 }
 
 static KvmrNetwork *
@@ -259,9 +276,11 @@ read_network(GKeyFile *keyfile, const char *uuid)
         return NULL;
     if (refused)
         return kvmr_network_new_refused(uuid, id, interface, refused);
-    profile = read_profile(keyfile, uuid, id, interface);
-    if (!profile)
+    profile = new_profile(uuid, id, interface);
+    if (!read_profile(profile, keyfile)) {
+        kvmr_profile_free(profile);
         return NULL;
+    }
     network = kvmr_network_new(profile);
     network->setting_lost = g_key_file_get_boolean(keyfile, uuid, KEY_SETTING_LOST, NULL);
     return network;

@@ -19,6 +19,10 @@ typedef struct {
     gboolean     setting_lost;
 } KvmrNetwork;
 
+/** Uplinks, hipersockets and masquerade links together. The rules have an element for each pair of
+ * links, and everybody may ask for the rules of a profile. */
+#define KVMR_NETWORK_LINKS_MAX 256
+
 /** @profile: (transfer full) */
 KvmrNetwork *kvmr_network_new(KvmrProfile *profile);
 
@@ -26,7 +30,7 @@ KvmrNetwork *kvmr_network_new(KvmrProfile *profile);
  * kvmr_network_new_from_keyfile:
  * @keyfile: a kvm-routed profile, expanded or not
  * @error: %KVMR_ERROR_INVALID, also for a private profile (connection.permissions): any local user
- *   can make one
+ *   can make one; and for one with more than %KVMR_NETWORK_LINKS_MAX links
  */
 KvmrNetwork *kvmr_network_new_from_keyfile(GKeyFile *keyfile, GError **error);
 

@@ -167,17 +167,20 @@ decide(KvmrPlanNetwork *self, const KvmrSnapshot *snapshot)
         return;
     }
 
+    /* They are set one after the other; what is there works meanwhile. */
+    if (addresses < profile->addresses->len) {
+        set_state(self,
+                  KVMR_STATE_ACTIVATING,
+                  TRUE,
+                  g_strdup_printf(_("guest interface %s lacks an address of its profile; if it "
+                                    "stays so: nmcli device reapply %s"),
+                                  profile->interface,
+                                  profile->interface));
+        return;
+    }
     finding = first_finding(self, FALSE);
     if (finding)
         set_state(self, KVMR_STATE_DEGRADED, TRUE, finding_to_reason(finding));
-    else if (addresses < profile->addresses->len)
-        set_state(self,
-                  KVMR_STATE_DEGRADED,
-                  TRUE,
-                  g_strdup_printf(_("guest interface %s lacks an address of its profile; nmcli "
-                                    "device reapply %s"),
-                                  profile->interface,
-                                  profile->interface));
     else
         set_state(self, KVMR_STATE_ACTIVE, TRUE, g_strdup(""));
 }

@@ -10,7 +10,7 @@
 
 typedef enum {
     KVMR_STATE_INACTIVE,
-    KVMR_STATE_ACTIVATING, /* the guest interface has no address yet */
+    KVMR_STATE_ACTIVATING, /* the guest interface lacks an address */
     KVMR_STATE_ACTIVE,     /* packets flow */
     KVMR_STATE_DEGRADED,   /* part of it waits */
     KVMR_STATE_FAILED,     /* nothing is routed */

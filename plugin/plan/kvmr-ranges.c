@@ -98,16 +98,17 @@ kvmr_ranges_contain(const GArray *ranges, guint32 addr)
 char *
 kvmr_range_to_string(KvmrRange range)
 {
-    char first[KVMR_ADDR4_TEXT], last[KVMR_ADDR4_TEXT], text[KVMR_PREFIX4_TEXT];
+    char    first[KVMR_ADDR4_TEXT], last[KVMR_ADDR4_TEXT], text[KVMR_PREFIX4_TEXT];
+    guint32 hosts = range.last - range.first;
 
-    if (range.first == range.last)
+    if (hosts == 0)
         return kvmr_addr4_to_string(range.first);
 
-    for (guint plen = 0; plen < 32; plen++) {
-        KvmrPrefix4 prefix = {range.first, (guint8) plen};
+    /* A prefix: the bits of the host are all 0 in the first address and all 1 in the last. */
+    if ((hosts & (hosts + 1)) == 0 && (range.first & hosts) == 0) {
+        KvmrPrefix4 prefix = {range.first, (guint8) (32 - g_bit_storage(hosts))};
 
-        if ((range.first & ~kvmr_mask4(plen)) == 0 && kvmr_prefix4_last(prefix) == range.last)
-            return g_strdup(kvmr_prefix4_print(prefix, text));
+        return g_strdup(kvmr_prefix4_print(prefix, text));
     }
     return g_strdup_printf(
         "%s-%s", kvmr_addr4_print(range.first, first), kvmr_addr4_print(range.last, last));

@@ -212,8 +212,8 @@ spares_conntrack(const Builder *self, const KvmrPlanNetwork *network)
     return !snapshot->foreign_nat && !snapshot->foreign_tracking && !snapshot->policy_routing;
 }
 
-/* The indexes of the interfaces whose traffic needs no tracking: guests', and links that are not
- * masqueraded. */
+/* The indexes of the interfaces whose traffic needs no tracking: guests' of networks that spare it,
+ * and links that are not masqueraded. */
 static GArray *
 stateless_links(const Builder *self)
 {
@@ -223,7 +223,7 @@ stateless_links(const Builder *self)
         const KvmrPlanNetwork *network = g_ptr_array_index(self->networks, i);
         const KvmrLink *guest = kvmr_snapshot_find_name(self->snapshot, guest_interface(network));
 
-        if (guest)
+        if (guest && spares_conntrack(self, network))
             g_array_append_val(indexes, guest->ifindex);
     }
     for (guint i = 0; i < self->uses->len; i++) {
@@ -423,7 +423,8 @@ build_forward(Builder *self)
 /*
  * Talk, scenario IV. Masquerading rewrites only what connection tracking has, and an established
  * connection only if it was rewritten from its start: the rest (a stray RST, an untracked packet,
- * a flow older than the rule) would leave with the guest's own source and is refused.
+ * a flow older than the rule) would leave with the guest's own source and is refused. What begins
+ * a connection, be it one that a helper expected (related), is not rewritten before postrouting.
  */
 static void
 build_masquerade(Builder *self)
@@ -437,6 +438,8 @@ build_masquerade(Builder *self)
                           "to_masquerade",
                           "ct state established,related ct status snat,dnat accept");
     kvmr_ruleset_add_rule(self->rules, family, "to_masquerade", "ct state new accept");
+    kvmr_ruleset_add_rule(
+        self->rules, family, "to_masquerade", "ct state related ct status & confirmed == 0 accept");
     kvmr_ruleset_add_rule(
         self->rules, family, "to_masquerade", "counter name \"forward_refused\" drop");
     kvmr_ruleset_add_chain(self->rules, family, "from_masquerade", NULL);

@@ -88,7 +88,8 @@ typedef struct {
  * @all_forwarding: net.ipv4.conf.all.forwarding: somebody made the whole host a router
  * @policy_routing: there are `ip rule`s besides the kernel's three
  * @foreign_nat: a table that is not ours has a base chain of type nat
- * @foreign_tracking: a table that is not ours looks at connection state in a forward chain
+ * @foreign_tracking: a table that is not ours looks at connection state in a forward chain; not
+ * looked for where @foreign_nat is true already
  */
 typedef struct {
     GPtrArray *links;

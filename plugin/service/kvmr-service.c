@@ -5,10 +5,11 @@
 #include <string.h>
 
 #include "kvmr-dbus.h"
-#include "plan/kvmr-pretend.h"
+#include "service/kvmr-caller.h"
 #include "service/kvmr-dbus-error.h"
 #include "service/kvmr-memory.h"
 #include "service/kvmr-network-object.h"
+#include "service/kvmr-question.h"
 #include "setting/kvmr-error.h"
 
 /* How long to stay without anything to do: longer than the steps of one activation are apart. */
@@ -17,11 +18,7 @@
 /* After the kernel refused a change: try again after 1 s, 2 s, 4 s, … at most this. */
 #define RETRY_SECONDS_MAX 64
 
-/* A profile that somebody hands us for a question. */
-#define PROFILE_MAX_BYTES 1048576u
-
 struct _KvmrService {
-    GDBusConnection          *bus;
     KvmrHost                 *host;
     KvmrSource               *source;
     KvmrMemory               *memory;
@@ -349,12 +346,9 @@ reconcile(KvmrService *self)
  * Calls from D-Bus.
  */
 
-typedef void (*Authorized)(KvmrService *self, GDBusMethodInvocation *invocation);
-
 typedef struct {
     KvmrService           *self;
     GDBusMethodInvocation *invocation;
-    Authorized             authorized;
 } Call;
 
 static void
@@ -365,51 +359,21 @@ call_done(KvmrService *self)
 }
 
 static void
-on_caller_known(GObject *bus, GAsyncResult *result, gpointer user_data)
+for_root_only(KvmrService *self, GDBusMethodInvocation *invocation, KvmrCallerKnown known)
 {
-    g_autofree Call *call = user_data;
-    g_autoptr(GError) error = NULL;
-    g_autoptr(GVariant)
-        answer = g_dbus_connection_call_finish(G_DBUS_CONNECTION(bus), result, &error);
-    guint32 uid = G_MAXUINT32;
-
-    if (answer)
-        g_variant_get(answer, "(u)", &uid);
-    if (uid == 0) {
-        call->authorized(call->self, call->invocation);
-        return;
-    }
-    g_dbus_method_invocation_return_error(
-        call->invocation,
-        KVMR_ERROR,
-        KVMR_ERROR_DENIED,
-        _("only root may call %s"),
-        g_dbus_method_invocation_get_method_name(call->invocation));
-    call_done(call->self);
+    self->pending++;
+    kvmr_caller_ask_root(invocation, known, self);
 }
 
-/* The bus policy says so too; a policy can be edited. */
 static void
-for_root_only(KvmrService *self, GDBusMethodInvocation *invocation, Authorized authorized)
+refuse(KvmrService *self, GDBusMethodInvocation *invocation)
 {
-    Call *call = g_new(Call, 1);
-
-    call->self = self;
-    call->invocation = invocation;
-    call->authorized = authorized;
-    self->pending++;
-    g_dbus_connection_call(self->bus,
-                           "org.freedesktop.DBus",
-                           "/org/freedesktop/DBus",
-                           "org.freedesktop.DBus",
-                           "GetConnectionUnixUser",
-                           g_variant_new("(s)", g_dbus_method_invocation_get_sender(invocation)),
-                           G_VARIANT_TYPE("(u)"),
-                           G_DBUS_CALL_FLAGS_NONE,
-                           -1,
-                           NULL,
-                           on_caller_known,
-                           call);
+    g_dbus_method_invocation_return_error(invocation,
+                                          KVMR_ERROR,
+                                          KVMR_ERROR_DENIED,
+                                          _("only root may call %s"),
+                                          g_dbus_method_invocation_get_method_name(invocation));
+    call_done(self);
 }
 
 static KvmrDBusKvmRoutedNetwork *
@@ -458,10 +422,15 @@ refresh_for(KvmrService           *self,
 }
 
 static void
-notify_authorized(KvmrService *self, GDBusMethodInvocation *invocation)
+on_notifier_known(GDBusMethodInvocation *invocation, gboolean is_root, gpointer user_data)
 {
-    const char *action, *interface, *uuid;
+    KvmrService *self = user_data;
+    const char  *action, *interface, *uuid;
 
+    if (!is_root) {
+        refuse(self, invocation);
+        return;
+    }
     g_variant_get(g_dbus_method_invocation_get_parameters(invocation),
                   "(&s&s&s)",
                   &action,
@@ -480,7 +449,7 @@ on_notify(KvmrDBusKvmRouted     *skeleton,
           const char            *uuid,
           KvmrService           *self)
 {
-    for_root_only(self, invocation, notify_authorized);
+    for_root_only(self, invocation, on_notifier_known);
     return TRUE;
 }
 
@@ -511,11 +480,16 @@ on_reapply_refreshed(GObject *source, GAsyncResult *result, gpointer user_data)
 }
 
 static void
-reapply_authorized(KvmrService *self, GDBusMethodInvocation *invocation)
+on_reapplier_known(GDBusMethodInvocation *invocation, gboolean is_root, gpointer user_data)
 {
+    KvmrService              *self = user_data;
     KvmrDBusKvmRoutedNetwork *network;
     const char               *uuid;
 
+    if (!is_root) {
+        refuse(self, invocation);
+        return;
+    }
     g_variant_get(g_dbus_method_invocation_get_parameters(invocation), "(&s)", &uuid);
     network = find_network(self, uuid);
     if (!network) {
@@ -541,73 +515,18 @@ on_reapply(KvmrDBusKvmRouted     *skeleton,
            const char            *uuid,
            KvmrService           *self)
 {
-    for_root_only(self, invocation, reapply_authorized);
+    for_root_only(self, invocation, on_reapplier_known);
     return TRUE;
 }
 
-static KvmrNetwork *
-network_from_text(const char *text, GError **error)
+static KvmrQuestion *
+ask(KvmrService *self, const char *profile, GError **error)
 {
-    g_autoptr(GKeyFile) keyfile = NULL;
-    gsize length = strlen(text);
-
-    if (length > PROFILE_MAX_BYTES) {
-        g_set_error(error,
-                    KVMR_ERROR,
-                    KVMR_ERROR_INVALID,
-                    _("the profile is larger than %u bytes"),
-                    PROFILE_MAX_BYTES);
-        return NULL;
-    }
-    keyfile = kvmr_profile_load_text(text, length, error);
-    return keyfile ? kvmr_network_new_from_keyfile(keyfile, error) : NULL;
-}
-
-/** What would be if a profile were up: a plan of all networks, and its place among them. */
-typedef struct {
-    KvmrSnapshot *snapshot;
-    KvmrPlan     *plan;
-    guint         index;
-} Question;
-
-static void
-question_clear(Question *question)
-{
-    g_clear_pointer(&question->plan, kvmr_plan_free);
-    g_clear_pointer(&question->snapshot, kvmr_snapshot_free);
-}
-
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Question, question_clear)
-
-static gboolean
-ask(KvmrService *self, const char *profile, Question *question, GError **error)
-{
-    g_autoptr(KvmrNetwork) network = NULL;
     g_autoptr(GPtrArray) current = kvmr_source_get_networks(self->source);
     g_autoptr(GPtrArray)
         networks = kvmr_memory_merge(self->memory, current, kvmr_source_is_settled(self->source));
 
-    network = strchr(profile, '\n') || strchr(profile, '[')
-                  ? network_from_text(profile, error)
-                  : kvmr_source_lookup(self->source, profile, error);
-    if (!network)
-        return FALSE;
-    question->snapshot = kvmr_host_snapshot(self->host, error);
-    if (!question->snapshot)
-        return FALSE;
-
-    for (question->index = 0; question->index < networks->len; question->index++) {
-        const KvmrNetwork *running = g_ptr_array_index(networks, question->index);
-
-        if (strcmp(running->profile->uuid, network->profile->uuid) == 0) {
-            g_ptr_array_remove_index(networks, question->index);
-            break;
-        }
-    }
-    kvmr_pretend_up(question->snapshot, network);
-    g_ptr_array_insert(networks, (int) question->index, g_steal_pointer(&network));
-    question->plan = kvmr_plan_new(networks, question->snapshot);
-    return TRUE;
+    return kvmr_question_new(profile, networks, self->source, self->host, error);
 }
 
 static gboolean
@@ -616,15 +535,15 @@ on_check(KvmrDBusKvmRouted     *skeleton,
          const char            *profile,
          KvmrService           *self)
 {
-    g_auto(Question) question = {NULL, NULL, 0};
     g_autoptr(GError) error = NULL;
+    g_autoptr(KvmrQuestion) question = ask(self, profile, &error);
     const KvmrPlanNetwork *planned;
 
-    if (!ask(self, profile, &question, &error)) {
+    if (!question) {
         g_dbus_method_invocation_return_gerror(invocation, error);
         return TRUE;
     }
-    planned = g_ptr_array_index(question.plan->networks, question.index);
+    planned = kvmr_question_get_planned(question);
     if (planned->state == KVMR_STATE_FAILED && planned->findings->len == 0)
         g_dbus_method_invocation_return_error(
             invocation, KVMR_ERROR, KVMR_ERROR_NOT_ROUTED, "%s", planned->reason);
@@ -640,15 +559,15 @@ on_plan(KvmrDBusKvmRouted     *skeleton,
         const char            *profile,
         KvmrService           *self)
 {
-    g_auto(Question) question = {NULL, NULL, 0};
     g_autoptr(GError) error = NULL;
+    g_autoptr(KvmrQuestion) question = ask(self, profile, &error);
     g_autofree char *text = NULL;
 
-    if (!ask(self, profile, &question, &error)) {
+    if (!question) {
         g_dbus_method_invocation_return_gerror(invocation, error);
         return TRUE;
     }
-    text = kvmr_plan_to_text(question.plan, question.snapshot);
+    text = kvmr_plan_to_text(question->plan, question->snapshot);
     kvmr_dbus_kvm_routed_complete_plan(skeleton, invocation, text);
     return TRUE;
 }
@@ -665,7 +584,6 @@ kvmr_service_new(GDBusConnection *bus,
     g_autoptr(KvmrService) self = g_new0(KvmrService, 1);
 
     kvmr_dbus_error_register();
-    self->bus = g_object_ref(bus);
     self->host = host;
     self->source = g_object_ref(source);
     self->memory = kvmr_memory_new(runtime_dir);
@@ -711,6 +629,5 @@ kvmr_service_free(KvmrService *self)
     g_hash_table_unref(self->routed);
     kvmr_memory_free(self->memory);
     g_object_unref(self->source);
-    g_object_unref(self->bus);
     g_free(self);
 }

@@ -244,6 +244,9 @@ applied_read(GObject *object, GAsyncResult *result, gpointer user_data)
         return;
 
     g_clear_object(&tracked->reading);
+    if (!applied)
+        g_clear_pointer(&tracked->connection,
+                        g_free); /* the device's next word is a reason to ask */
     if (applied || g_error_matches(error, NM_DEVICE_ERROR, NM_DEVICE_ERROR_NOT_ACTIVE)) {
         take_in(tracked, applied);
     } else {

@@ -62,9 +62,12 @@ on_drained(gpointer user_data)
 static void
 on_released(GObject *bus, GAsyncResult *result, gpointer user_data)
 {
+    g_autoptr(GError) error = NULL;
     g_autoptr(GVariant)
-        answer = g_dbus_connection_call_finish(G_DBUS_CONNECTION(bus), result, NULL);
+        answer = g_dbus_connection_call_finish(G_DBUS_CONNECTION(bus), result, &error);
 
+    if (!answer)
+        g_info("%s", error->message);
     g_idle_add_full(G_PRIORITY_LOW, on_drained, user_data, NULL);
 }
 

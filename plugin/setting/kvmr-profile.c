@@ -82,7 +82,7 @@ kvmr_profile_read_mtu(GKeyFile *profile, guint *mtu, GError **error)
 
 /* ---- reading a native profile ---- */
 
-/* NM drops a longer value without a word: all peers would be gone. */
+/* NM does not load a file with a longer value, and nmcli does not say why. */
 static gboolean
 verify_length(const char *key, const char *value, GError **error)
 {
@@ -92,8 +92,8 @@ verify_length(const char *key, const char *value, GError **error)
         return TRUE;
     shown = kvmr_text_escape(key, MAX_KEY_CHARS);
     return kvmr_error_invalid(error,
-                              _("%s: it has more than %d bytes, and NetworkManager would drop all "
-                                "of it; a list goes on in %s.2, .3 and so on"),
+                              _("%s: it has more than %d bytes, which NetworkManager refuses; a "
+                                "list goes on in %s.2, .3 and so on"),
                               shown,
                               KVMR_SETTING_VALUE_MAX,
                               shown);

@@ -8,6 +8,9 @@
 /** The connection type, and the section of a file of that type. */
 #define KVMR_PROFILE_TYPE "kvm-routed"
 
+/** The longest text of a profile that is taken, in bytes: room for some ten thousand peers. */
+#define KVMR_PROFILE_TEXT_MAX 262144
+
 /**
  * KvmrNativeProfile: a profile that NetworkManager understands
  * @file_name: base name to store it under, such as "guests11.nmconnection"; safe as a path

@@ -7,7 +7,7 @@
 #include "ctl-fixture.h"
 
 /* Bytes of a profile. */
-#define LIMIT 1048576
+#define LIMIT 262144
 
 #define GUESTS11_PATH MOCK_PATH "/Network/1"
 
@@ -130,7 +130,7 @@ test_plan(CtlFixture *fixture, gconstpointer data)
     const char      *bad[][2] = {{nul, ": It is no UTF-8 text\n"},
                                  {latin1, ": It is no UTF-8 text\n"},
                                  {empty, ": It is empty\n"},
-                                 {big, ": It is larger than 1024 KiB, which no profile is\n"},
+                                 {big, ": It is larger than 256 KiB, which no profile is\n"},
                                  {dir, ": Is a directory\n"},
                                  {"./no-such-file", ": No such file or directory\n"}};
     g_autofree char *by_name = NULL;

@@ -3,6 +3,7 @@
 
 #include "plan-fixture.h"
 #include "plan/kvmr-pretend.h"
+#include "setting/kvmr-error.h"
 
 #define UUID_B "7d2c7f2e-0b0c-4c5c-8a54-2b6f3d1c0b12"
 #define UUID_C "7d2c7f2e-0b0c-4c5c-8a54-2b6f3d1c0b13"
@@ -175,7 +176,7 @@ test_second_address(void)
                                             NULL,
                                             NULL);
 
-    check_state(fixture_planned(plan, 0), KVMR_STATE_DEGRADED, TRUE, "lacks an address");
+    check_state(fixture_planned(plan, 0), KVMR_STATE_ACTIVATING, TRUE, "lacks an address");
     g_assert_cmpuint(fixture_planned(plan, 0)->subnets->len, ==, 2);
 }
 
@@ -563,6 +564,78 @@ test_memory_round_trip(void)
     g_assert_cmpuint(partly->len, ==, 1);
 }
 
+/* What could not be applied: who ran before still does, who is new does not. */
+static void
+test_failed(void)
+{
+    g_autoptr(KvmrSnapshot) snapshot = fixture_snapshot();
+    g_autoptr(GHashTable) routed = g_hash_table_new(g_str_hash, g_str_equal);
+    g_autoptr(KvmrPlan) plan = NULL;
+
+    fixture_add_link(snapshot, 6, "br-b", "10.136.21.254/24");
+    plan = fixture_plan(
+        snapshot,
+        fixture_guests11(),
+        fixture_network("b", UUID_B, "br-b", "address1=10.136.21.254/24", "masquerade=o5s_1g_1\n"),
+        fixture_network(
+            "c", UUID_C, "br-none", "address1=10.136.31.254/24", "masquerade=o5s_1g_1\n"));
+    g_assert_false(plan->failed);
+
+    g_hash_table_add(routed, (gpointer) FIXTURE_UUID);
+    kvmr_plan_set_failed(plan, routed, "the kernel said no");
+    g_assert_true(plan->failed);
+    check_state(fixture_planned(plan, 0),
+                KVMR_STATE_DEGRADED,
+                TRUE,
+                "routed as before, as a change failed: the kernel said no");
+    check_state(fixture_planned(plan, 1), KVMR_STATE_FAILED, FALSE, "the kernel said no");
+    check_state(fixture_planned(plan, 2), KVMR_STATE_ACTIVATING, FALSE, "br-none");
+
+    g_hash_table_remove_all(routed);
+    kvmr_plan_set_failed(plan, routed, "all is off");
+    check_state(fixture_planned(plan, 0), KVMR_STATE_FAILED, FALSE, "all is off");
+}
+
+/* An interface that is not ours may be called anything; what we say of it goes to D-Bus and logs.
+ */
+static void
+test_hostile_link_name(void)
+{
+    g_autoptr(KvmrSnapshot) snapshot = fixture_snapshot();
+    g_autoptr(KvmrPlan) plan = NULL;
+    const KvmrFinding *finding;
+
+    fixture_add_link(snapshot, 6, "\xff\x1b[31m", "10.131.11.99/8");
+    plan = fixture_plan(snapshot, fixture_guests11(), NULL, NULL);
+    finding = fixture_find(fixture_planned(plan, 0), "shared-subnet");
+    g_assert_nonnull(finding);
+    g_assert_cmpstr(finding->interface, ==, "\\xff\\x1b[31m");
+    g_assert_nonnull(strstr(finding->message, "\\xff\\x1b[31m"));
+    g_assert_nonnull(strstr(finding->hint, "\\xff\\x1b[31m"));
+}
+
+/* The rules grow with the square of the links, and anybody may ask for them. */
+static void
+test_too_many_links(void)
+{
+    g_autoptr(GString) text = g_string_new("[connection]\nid=a\nuuid=" FIXTURE_UUID
+                                           "\ntype=kvm-routed\ninterface-name=br-ex\n"
+                                           "[ipv4]\nmethod=manual\n"
+                                           "address1=10.136.11.254/24\n[kvm-routed]\nuplinks=");
+    g_autoptr(GKeyFile) keyfile = NULL;
+    g_autoptr(KvmrNetwork) network = NULL;
+    g_autoptr(GError) error = NULL;
+
+    for (guint i = 0; i <= KVMR_NETWORK_LINKS_MAX; i++)
+        g_string_append_printf(text, "%se%u", i ? "," : "", i);
+    keyfile = kvmr_profile_load_text(text->str, text->len, &error);
+    g_assert_no_error(error);
+    network = kvmr_network_new_from_keyfile(keyfile, &error);
+    g_assert_null(network);
+    g_assert_error(error, KVMR_ERROR, KVMR_ERROR_INVALID);
+    g_assert_nonnull(strstr(error->message, "256 interfaces"));
+}
+
 int
 main(int argc, char **argv)
 {
@@ -590,5 +663,8 @@ main(int argc, char **argv)
     g_test_add_func("/plan/one-interface", test_one_interface_two_networks);
     g_test_add_func("/plan/pretend", test_pretend);
     g_test_add_func("/plan/memory", test_memory_round_trip);
+    g_test_add_func("/plan/failed", test_failed);
+    g_test_add_func("/plan/hostile-link-name", test_hostile_link_name);
+    g_test_add_func("/plan/too-many-links", test_too_many_links);
     return g_test_run();
 }

@@ -178,6 +178,7 @@ test_masquerade(Fixture *fixture, gconstpointer data)
                  "\tchain to_masquerade {\n"
                  "\t\tct state established,related ct status snat,dnat accept\n"
                  "\t\tct state new accept\n"
+                 "\t\tct state related ct status & confirmed == 0 accept\n"
                  "\t\tcounter name \"forward_refused\" drop");
     check_object(fixture,
                  "chain ip from_masquerade",
@@ -236,6 +237,20 @@ test_conntrack(Fixture *fixture, gconstpointer data)
                         ==,
                         cases[i].spared);
     }
+}
+
+/* A flow between two networks is tracked in both directions if one of them wants it tracked. */
+static void
+test_conntrack_mixed(Fixture *fixture, gconstpointer data)
+{
+    plan(fixture,
+         network("uplinks=o5s_10g_1\nreach=two\n"),
+         second_network(fixture, "uplinks=o5s_10g_1\nconntrack=yes\n"));
+    g_assert_true(object_has(fixture, "chain ip guest_br-ex", "ip daddr @untracked notrack"));
+    g_assert_false(object_has(fixture, "chain ip guest_br-two", "notrack"));
+    g_assert_true(object_has(fixture, "set ip untracked", "10.136.22.0"));
+    g_assert_false(object_has(fixture, "set ip untracked", "10.136.20.255-10.136.21."));
+    g_assert_true(object_has(fixture, "set ip untracked", "-10.136.20.255"));
 }
 
 /* Both directions of what is routed, and nothing that is local or masqueraded. */
@@ -444,6 +459,7 @@ main(int argc, char **argv)
         {"/rules/no-tracking-without-need", test_no_tracking_without_need},
         {"/rules/foreign-nat", test_foreign_nat},
         {"/rules/conntrack", test_conntrack},
+        {"/rules/conntrack-mixed", test_conntrack_mixed},
         {"/rules/untracked", test_untracked},
         {"/rules/destinations", test_destinations},
         {"/rules/forwarding-of-others", test_forwarding_of_others},

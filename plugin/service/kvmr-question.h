@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+#include "kernel/kvmr-host.h"
+#include "service/kvmr-source.h"
+
+/**
+ * KvmrQuestion: what would be if a profile were up, beside the networks that are
+ * @plan: of all of them; @index: the profile's place among its networks
+ */
+typedef struct {
+    KvmrSnapshot *snapshot;
+    KvmrPlan     *plan;
+    guint         index;
+} KvmrQuestion;
+
+/**
+ * kvmr_question_new: reads the host, changes nothing
+ * @profile: text of a keyfile; or UUID, id or interface of a profile that @source knows
+ * @networks: (element-type KvmrNetwork): those that are up; one with the profile's UUID is replaced
+ *   by it; the array is changed
+ * @error: %KVMR_ERROR_INVALID, %KVMR_ERROR_NOT_FOUND or %KVMR_ERROR_KERNEL
+ */
+KvmrQuestion *kvmr_question_new(
+    const char *profile, GPtrArray *networks, KvmrSource *source, KvmrHost *host, GError **error);
+void kvmr_question_free(KvmrQuestion *self);
+
+/** Returns: (transfer none): what would become of the profile. */
+const KvmrPlanNetwork *kvmr_question_get_planned(const KvmrQuestion *self);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(KvmrQuestion, kvmr_question_free)
