@@ -14,8 +14,8 @@ def _connect(host, port, lpar, device):
     """A cable from a host to an LPAR, whose NetworkManager is told to leave its end alone."""
     ends = [cable_end(end, {"name": name, "mtu": MTU})
             for end, name in ((host, port), (lpar, device))]
-    subprocess.run(["ip", "link", "add", *ends[0].split(), "type", "veth", "peer", *ends[1].split()],
-                   check=True, env=ENVIRONMENT, timeout=30)
+    command = f"ip link add {ends[0]} type veth peer {ends[1]}"
+    subprocess.run(command.split(), check=True, env=ENVIRONMENT, timeout=30)
     lpar.wait_for(lambda: device in lpar.devices(), 10, f"NetworkManager knows {device}")
     lpar.nmcli("device", "set", device, "managed", "no")
     lpar.wait_for(lambda: lpar.devices()[device] == "unmanaged", 10, f"{device} unmanaged")

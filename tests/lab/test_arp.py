@@ -122,7 +122,8 @@ class Scope(ArpCase):
         own = "172.18.0.11"
         guests = [guest.address for guest in self.lpar.guests.values()]
         answers = packets.who_has(self.cec["intraserver"], "eth0", guests, [own])
-        self.assertEqual(answers, {own: {self.lpar.mac("o5s_1g_1")}, **dict.fromkeys(guests, set())})
+        self.assertEqual(answers.pop(own), {self.lpar.mac("o5s_1g_1")})
+        self.assertEqual(answers, dict.fromkeys(guests, set()))
 
 
 class SharedSubnet(ArpCase):

@@ -120,14 +120,14 @@ class OtherTraffic(ForwardingCase):
 
 
 class PortForward(ForwardingCase):
-    """The administrator's own port forward: the intranet reaches a guest's service by it."""
+    """The administrator's own port forward: an address of the host leads others to a guest."""
 
-    HOST, PORT = "172.18.0.11", 8080
+    HOST, LAN_HOST, PORT = "172.18.0.11", "10.131.11.254", 8080
     TABLE = f"""
         table ip admin {{
             chain prerouting {{
                 type nat hook prerouting priority dstnat; policy accept;
-                ip daddr {HOST} tcp dport {PORT} dnat to 10.136.11.1:7000
+                ip daddr {{ {HOST}, {LAN_HOST} }} tcp dport {PORT} dnat to 10.136.11.1:7000
             }}
         }}
         """
@@ -164,6 +164,11 @@ class PortForward(ForwardingCase):
         self.assert_works()
         remove()
         self.assert_gone()
+
+    def test_from_the_lan_whose_other_flows_are_not_tracked(self):
+        self.up()
+        self.add_table(self.TABLE)
+        wait_for(lambda: self.server.tcp(self.LAN_HOST, self.PORT), 10, "the port forward works")
 
     def test_from_another_interface(self):
         foreign = cables.add_foreign_host(self, self.lpar)
