@@ -77,7 +77,8 @@ add_degraded12(CtlFixture *fixture)
 static void
 test_status(CtlFixture *fixture, gconstpointer data)
 {
-    g_autoptr(KvmrDBusKvmRoutedNetwork) network = ctl_add_network(fixture, GUESTS11_PATH);
+    G_GNUC_UNUSED g_autoptr(KvmrDBusKvmRoutedNetwork)
+        network = ctl_add_network(fixture, GUESTS11_PATH);
     g_autofree char *out = NULL;
     g_autofree char *err = NULL;
 
@@ -89,8 +90,9 @@ test_status(CtlFixture *fixture, gconstpointer data)
 static void
 test_status_of_several(CtlFixture *fixture, gconstpointer data)
 {
-    g_autoptr(KvmrDBusKvmRoutedNetwork) second = add_degraded12(fixture);
-    g_autoptr(KvmrDBusKvmRoutedNetwork) first = ctl_add_network(fixture, GUESTS11_PATH);
+    G_GNUC_UNUSED g_autoptr(KvmrDBusKvmRoutedNetwork) second = add_degraded12(fixture);
+    G_GNUC_UNUSED g_autoptr(KvmrDBusKvmRoutedNetwork)
+        first = ctl_add_network(fixture, GUESTS11_PATH);
     g_autofree char *out = NULL;
     g_autofree char *err = NULL;
 
@@ -109,8 +111,9 @@ test_status_of_several(CtlFixture *fixture, gconstpointer data)
 static void
 test_status_of_one(CtlFixture *fixture, gconstpointer data)
 {
-    g_autoptr(KvmrDBusKvmRoutedNetwork) first = ctl_add_network(fixture, GUESTS11_PATH);
-    g_autoptr(KvmrDBusKvmRoutedNetwork) second = add_degraded12(fixture);
+    G_GNUC_UNUSED g_autoptr(KvmrDBusKvmRoutedNetwork)
+        first = ctl_add_network(fixture, GUESTS11_PATH);
+    G_GNUC_UNUSED g_autoptr(KvmrDBusKvmRoutedNetwork) second = add_degraded12(fixture);
     static const struct {
         const char *name;
         const char *text;
@@ -135,7 +138,7 @@ static void
 test_status_failed(CtlFixture *fixture, gconstpointer data)
 {
     g_autoptr(KvmrDBusKvmRoutedNetwork) first = ctl_add_network(fixture, GUESTS11_PATH);
-    g_autoptr(KvmrDBusKvmRoutedNetwork) second = add_degraded12(fixture);
+    G_GNUC_UNUSED g_autoptr(KvmrDBusKvmRoutedNetwork) second = add_degraded12(fixture);
 
     kvmr_dbus_kvm_routed_network_set_state(first, "failed");
     g_assert_cmpint(CTL(NULL, NULL, "status"), ==, 4);
@@ -146,7 +149,8 @@ test_status_failed(CtlFixture *fixture, gconstpointer data)
 static void
 test_status_unknown(CtlFixture *fixture, gconstpointer data)
 {
-    g_autoptr(KvmrDBusKvmRoutedNetwork) network = ctl_add_network(fixture, GUESTS11_PATH);
+    G_GNUC_UNUSED g_autoptr(KvmrDBusKvmRoutedNetwork)
+        network = ctl_add_network(fixture, GUESTS11_PATH);
     g_autofree char *out = NULL;
     g_autofree char *err = NULL;
 

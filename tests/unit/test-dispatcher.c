@@ -119,6 +119,7 @@ own_name(GDBusConnection *connection, const char *name)
                                                             &error);
 
     g_assert_no_error(error);
+    g_assert_nonnull(reply);
 }
 
 static void
