@@ -28,7 +28,8 @@ KvmrHost *kvmr_host_new(const char *runtime_dir, GError **error);
 void kvmr_host_free(KvmrHost *self);
 
 /** kvmr_host_watch: call @changed from the default main context; it is not called for changes that
- * kvmr_host_apply() itself makes where these can be told apart. One watcher. */
+ * kvmr_host_apply() itself makes where these can be told apart. Neighbours are not followed, so an
+ * `ip neigh` proxy entry is noticed with the next change of something else. One watcher. */
 gboolean
 kvmr_host_watch(KvmrHost *self, KvmrHostChanged changed, gpointer user_data, GError **error);
 
@@ -45,7 +46,8 @@ KvmrSnapshot *kvmr_host_snapshot(KvmrHost *self, GError **error);
  *
  * Only the difference is written. Order: journal; what is no longer wanted, last first (forwarding,
  * proxy_arp, proxy_delay, routes); one nft transaction; routes; proxy_delay, proxy_arp, forwarding;
- * journal again without what was restored.
+ * journal again without what was restored. A link that vanished, was renamed or went down since the
+ * snapshot is no error: what belongs to it is left out, and a notification of it is on its way.
  */
 gboolean kvmr_host_apply(KvmrHost           *self,
                          const KvmrPlan     *plan,

@@ -408,6 +408,26 @@ is_link_up(KvmrNetlink *self, int ifindex)
     return kvmr_nl_socket_request(self->socket, message, take_link_info, &info) == 0 && info.up;
 }
 
+/* Whether @route's link is up and has an address in whose subnet the gateway is. */
+static gboolean
+is_way_open(KvmrNetlink *self, const KvmrRoute *route)
+{
+    g_autoptr(KvmrSnapshot) now = kvmr_snapshot_new();
+
+    if (!is_link_up(self, route->ifindex))
+        return FALSE;
+    if (!read_addresses(self, now, NULL))
+        return TRUE;
+    for (guint i = 0; i < now->addresses->len; i++) {
+        const KvmrHostAddress *own = &g_array_index(now->addresses, KvmrHostAddress, i);
+
+        if (own->ifindex == route->ifindex &&
+            kvmr_prefix4_contains(kvmr_address4_subnet(own->address), route->gateway))
+            return TRUE;
+    }
+    return FALSE;
+}
+
 static char *
 route_to_string(const KvmrRoute *route)
 {
@@ -433,19 +453,19 @@ kvmr_netlink_add_route(KvmrNetlink *self, const KvmrRoute *route, GError **error
 
     text = route_to_string(route);
     reason = g_strdup(kvmr_nl_socket_get_reason(self->socket));
-    if (!is_link_up(self, route->ifindex)) {
+    if (!is_way_open(self, route)) {
         g_set_error(error,
                     KVMR_ERROR,
                     KVMR_ERROR_NOT_FOUND,
-                    _("the interface of route %s is down or was removed"),
+                    _("the interface of route %s is down, has no address in the gateway's subnet, "
+                      "or was removed"),
                     text);
         return FALSE;
     }
     g_set_error(error,
                 KVMR_ERROR,
                 KVMR_ERROR_KERNEL,
-                _("cannot add route %s: %s; the gateway must be in a subnet of its interface: see "
-                  "ip address and ip route"),
+                _("cannot add route %s: %s; see ip route get for the way to the gateway"),
                 text,
                 reason);
     return FALSE;

@@ -39,7 +39,7 @@ GArray *kvmr_netlink_read_neighbours(KvmrNetlink *self, int ifindex, GError **er
 /**
  * kvmr_netlink_add_route: @route into the main table, in front of others to the same destination:
  * from then on it is the one that is used. No error if it is there already.
- * @error: %KVMR_ERROR_NOT_FOUND if its link is gone, or is down, by now
+ * @error: %KVMR_ERROR_NOT_FOUND if its link is gone, is down, or lost its address by now
  */
 gboolean kvmr_netlink_add_route(KvmrNetlink *self, const KvmrRoute *route, GError **error);
 

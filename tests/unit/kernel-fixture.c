@@ -348,10 +348,12 @@ kernel_write_sysctl(const char *path, const char *value)
 {
     g_autofree char *file = g_build_filename(SYSCTL_ROOT, path, NULL);
     int              fd = open(file, O_WRONLY | O_CLOEXEC);
+    ssize_t          written;
 
     g_assert_cmpint(fd, >=, 0);
-    g_assert_cmpint(write(fd, value, strlen(value)), ==, strlen(value));
-    g_assert_cmpint(close(fd), ==, 0);
+    written = write(fd, value, strlen(value));
+    (void) close(fd);
+    g_assert_cmpint(written, ==, strlen(value));
 }
 
 void

@@ -145,6 +145,25 @@ test_file(Fixture *fixture, gconstpointer data)
     g_assert_false(g_file_test(fixture->path, G_FILE_TEST_EXISTS));
 }
 
+/* What the rules are known by is kept beside the links, and alone too. */
+static void
+test_rules(Fixture *fixture, gconstpointer data)
+{
+    g_autoptr(KvmrJournal) journal = open_journal(fixture);
+    g_autoptr(KvmrJournal) again = NULL;
+
+    g_assert_null(kvmr_journal_get_rules(journal));
+    kvmr_journal_set_rules(journal, "0123 4567");
+    save(journal);
+    again = open_journal(fixture);
+    g_assert_cmpstr(kvmr_journal_get_rules(again), ==, "0123 4567");
+    assert_list(again, NULL, 0);
+
+    kvmr_journal_set_rules(again, NULL);
+    save(again);
+    g_assert_false(g_file_test(fixture->path, G_FILE_TEST_EXISTS));
+}
+
 /* What a crash left half-written beside the journal is nothing that is read, or in the way. */
 static void
 test_leftover(Fixture *fixture, gconstpointer data)
@@ -318,6 +337,7 @@ main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     ADD("round-trip", test_round_trip);
     ADD("file", test_file);
+    ADD("rules", test_rules);
     ADD("leftover", test_leftover);
     ADD("distrust", test_distrust);
     ADD("distrusted-directory", test_distrusted_directory);

@@ -161,9 +161,11 @@ test_refused_route(Fixture *fixture, gconstpointer data)
     g_autoptr(KvmrPlan) plan = make_plan(ACCEPT);
 
     kernel_plan_route(plan, "10.136.12.0/24", "172.31.56.2", "hs");
-    kernel_plan_route(plan, "10.136.13.0/24", "192.0.2.1", "hs");
-    fail_to_apply(
-        fixture->host, plan, KVMR_ERROR_KERNEL, "cannot add route 10.136.13.0/24 via 192.0.2.1");
+    kernel_plan_route(plan, "10.136.13.0/24", "172.31.56.255", "hs"); /* a broadcast */
+    fail_to_apply(fixture->host,
+                  plan,
+                  KVMR_ERROR_KERNEL,
+                  "cannot add route 10.136.13.0/24 via 172.31.56.255");
     assert_as_before(fixture);
 }
 
@@ -280,11 +282,10 @@ test_undo_fails(Fixture *fixture, gconstpointer data)
     g_autoptr(KvmrPlan) plan = make_plan(ACCEPT);
     g_autoptr(KvmrPlan) bad = make_plan(ACCEPT);
 
-    kernel_add_address("hs", "192.0.2.9/24");
-    kernel_plan_route(plan, "10.136.12.0/24", "172.31.56.2", "hs");
+    kernel_plan_route(plan, "10.136.12.0/24", "172.31.56.3", "hs");
     kernel_apply(fixture->host, plan);
-    /* The kernel keeps a route whose gateway can't be reached, but takes no such route anew. */
-    kernel_delete_address("hs", "172.31.56.1/24");
+    /* The kernel keeps a route whose gateway became a broadcast address, but takes no such anew. */
+    kernel_add_address("hs", "172.31.56.1/30");
     kernel_plan_value(bad, "hs", KVMR_VALUE_PROXY_ARP, TOO_MUCH);
     g_test_expect_message(NULL, G_LOG_LEVEL_WARNING, "*cannot add route 10.136.12.0/24*");
     fail_to_apply(fixture->host, bad, KVMR_ERROR_NOT_ROUTED, "could not be undone");
@@ -292,12 +293,10 @@ test_undo_fails(Fixture *fixture, gconstpointer data)
     kernel_assert_sysctl("conf/uplink/proxy_arp", "0");
     kernel_assert_sysctl("conf/uplink/forwarding", "0");
 
-    kernel_add_address("hs", "172.31.56.1/24");
+    kernel_delete_address("hs", "172.31.56.1/30");
     g_assert_true(kernel_apply(fixture->host, plan));
     kernel_assert_sysctl("conf/uplink/proxy_arp", "1");
     kernel_assert_sysctl("conf/uplink/forwarding", "1");
-    kernel_apply_nothing(fixture->host);
-    kernel_delete_address("hs", "192.0.2.9/24");
 }
 
 /* Fail closed, but what docker made a router stays one. */
