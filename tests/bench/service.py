@@ -45,8 +45,9 @@ def ask(lpar):
 
 def reconciled(log, since):
     """What the service's debug messages say of its work since an offset: microseconds."""
-    found = re.findall(r"reconciled \d+ networks in (\d+) us, (\w+)", log.read_text()[since:])
-    return {state: [int(us) / 1000 for us, was in found if was == state]
+    found = re.findall(r"reconciled \d+ networks, (\w+): applied after (\d+) us",
+                       log.read_text()[since:])
+    return {state: [int(us) / 1000 for was, us in found if was == state]
             for state in ("changed", "unchanged")}
 
 
