@@ -185,22 +185,24 @@ decide(KvmrPlanNetwork *self, const KvmrSnapshot *snapshot)
         set_state(self, KVMR_STATE_ACTIVE, TRUE, g_strdup(""));
 }
 
-static gboolean
-name_taken(const KvmrPlanNetwork *self, GPtrArray *earlier)
+/* Returns: (nullable): the network before this one that has its guest interface. */
+static const KvmrPlanNetwork *
+find_owner(const KvmrPlanNetwork *self, GPtrArray *earlier)
 {
     for (guint i = 0; i < earlier->len; i++) {
         const KvmrPlanNetwork *other = g_ptr_array_index(earlier, i);
 
         if (strcmp(other->network->profile->interface, self->network->profile->interface) == 0)
-            return TRUE;
+            return other;
     }
-    return FALSE;
+    return NULL;
 }
 
 static KvmrPlanNetwork *
 plan_network(KvmrNetwork *network, GPtrArray *all, GPtrArray *earlier, const KvmrSnapshot *snapshot)
 {
-    KvmrPlanNetwork *self = g_new0(KvmrPlanNetwork, 1);
+    KvmrPlanNetwork       *self = g_new0(KvmrPlanNetwork, 1);
+    const KvmrPlanNetwork *owner;
 
     self->network = kvmr_network_ref(network);
     self->links = g_array_new(FALSE, FALSE, sizeof(KvmrPlanLink));
@@ -212,12 +214,16 @@ plan_network(KvmrNetwork *network, GPtrArray *all, GPtrArray *earlier, const Kvm
         set_state(self, KVMR_STATE_FAILED, FALSE, g_strdup(network->refused));
         return self;
     }
-    if (name_taken(self, earlier)) {
+    owner = find_owner(self, earlier);
+    if (owner) {
         set_state(self,
                   KVMR_STATE_FAILED,
                   FALSE,
-                  g_strdup_printf(_("guest interface %s belongs to another kvm-routed network"),
-                                  network->profile->interface));
+                  g_strdup_printf(_("guest interface %s belongs to another kvm-routed network, %s; "
+                                    "take that one down, or give this profile its UUID %s"),
+                                  network->profile->interface,
+                                  owner->network->profile->id,
+                                  owner->network->profile->uuid));
         return self;
     }
 
