@@ -1,15 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "service/kvmr-service.h"
 
-#include <glib/gi18n-lib.h>
 #include <string.h>
 
-#include "kvmr-dbus.h"
-#include "service/kvmr-caller.h"
 #include "service/kvmr-dbus-error.h"
-#include "service/kvmr-memory.h"
 #include "service/kvmr-network-object.h"
-#include "service/kvmr-question.h"
+#include "service/kvmr-service-private.h"
 #include "setting/kvmr-error.h"
 
 /* How long to stay without anything to do: longer than the steps of one activation are apart. */
@@ -17,26 +13,6 @@
 
 /* After the kernel refused a change: try again after 1 s, 2 s, 4 s, … at most this. */
 #define RETRY_SECONDS_MAX 64
-
-struct _KvmrService {
-    KvmrHost                 *host;
-    KvmrSource               *source;
-    KvmrMemory               *memory;
-    GDBusObjectManagerServer *manager;
-    KvmrDBusKvmRouted        *skeleton;
-    GHashTable               *objects; /* UUID -> KvmrDBusObjectSkeleton */
-    GHashTable               *routed;  /* set of UUIDs: what the host routes for us */
-    guint                     next_number;
-    guint                     pending; /* calls that are not answered yet */
-    guint                     reconcile_id;
-    guint                     retry_id;
-    guint                     retry_seconds;
-    guint                     idle_id;
-    KvmrServiceIdle           idle;
-    gpointer                  user_data;
-};
-
-static void reconcile(KvmrService *self);
 
 gboolean
 kvmr_service_may_end(KvmrService *self)
@@ -75,7 +51,7 @@ on_reconcile(gpointer user_data)
     KvmrService *self = user_data;
 
     self->reconcile_id = 0;
-    reconcile(self);
+    kvmr_service_reconcile(self);
     return G_SOURCE_REMOVE;
 }
 
@@ -98,7 +74,7 @@ on_retry(gpointer user_data)
     KvmrService *self = user_data;
 
     self->retry_id = 0;
-    reconcile(self);
+    kvmr_service_reconcile(self);
     return G_SOURCE_REMOVE;
 }
 
@@ -121,34 +97,6 @@ retry_no_more(KvmrService *self)
     self->retry_seconds = 0;
 }
 
-static gboolean
-on_get_counters(KvmrDBusKvmRoutedNetwork *network,
-                GDBusMethodInvocation    *invocation,
-                KvmrService              *self)
-{
-    g_autoptr(GError) error = NULL;
-    g_autoptr(GHashTable) counters = kvmr_host_get_counters(self->host, &error);
-    GVariantBuilder builder;
-    GHashTableIter  iter;
-    const char     *name;
-    const guint64  *packets;
-
-    if (!counters) {
-        g_dbus_method_invocation_return_gerror(invocation, error);
-        return TRUE;
-    }
-    g_variant_builder_init(&builder, G_VARIANT_TYPE("a{st}"));
-    g_hash_table_iter_init(&iter, counters);
-    while (g_hash_table_iter_next(&iter, (gpointer *) &name, (gpointer *) &packets)) {
-        g_autofree char *word = g_strdelimit(g_strdup(name), "_", '-');
-
-        g_variant_builder_add(&builder, "{st}", word, *packets);
-    }
-    kvmr_dbus_kvm_routed_network_complete_get_counters(
-        network, invocation, g_variant_builder_end(&builder));
-    return TRUE;
-}
-
 static KvmrDBusKvmRoutedNetwork *
 get_interface(KvmrDBusObjectSkeleton *object)
 {
@@ -162,7 +110,7 @@ new_object(KvmrService *self)
     g_autoptr(KvmrDBusKvmRoutedNetwork) network = kvmr_dbus_kvm_routed_network_skeleton_new();
     KvmrDBusObjectSkeleton *object = kvmr_dbus_object_skeleton_new(path);
 
-    g_signal_connect(network, "handle-get-counters", G_CALLBACK(on_get_counters), self);
+    kvmr_service_connect_network_calls(self, network);
     kvmr_dbus_object_skeleton_set_kvm_routed_network(object, network);
     return object;
 }
@@ -299,12 +247,18 @@ show_unread(KvmrService *self, GPtrArray *networks, const char *reason)
         update_object(self, g_ptr_array_index(plan->networks, i), plan, nothing);
 }
 
-static void
-reconcile(KvmrService *self)
+GPtrArray *
+kvmr_service_get_networks(KvmrService *self)
 {
     g_autoptr(GPtrArray) current = kvmr_source_get_networks(self->source);
-    g_autoptr(GPtrArray)
-        networks = kvmr_memory_merge(self->memory, current, kvmr_source_is_settled(self->source));
+
+    return kvmr_memory_merge(self->memory, current, kvmr_source_is_settled(self->source));
+}
+
+void
+kvmr_service_reconcile(KvmrService *self)
+{
+    g_autoptr(GPtrArray) networks = kvmr_service_get_networks(self);
     g_autoptr(KvmrSnapshot) snapshot = NULL;
     g_autoptr(KvmrPlan) plan = NULL;
     g_autoptr(GError) error = NULL;
@@ -346,234 +300,25 @@ reconcile(KvmrService *self)
             g_get_monotonic_time() - start);
 }
 
-/*
- * Calls from D-Bus.
- */
-
-typedef struct {
-    KvmrService           *self;
-    GDBusMethodInvocation *invocation;
-} Call;
-
-static void
-call_done(KvmrService *self)
-{
-    self->pending--;
-    watch_idle(self);
-}
-
-static void
-for_root_only(KvmrService *self, GDBusMethodInvocation *invocation, KvmrCallerKnown known)
-{
-    self->pending++;
-    kvmr_caller_ask_root(invocation, known, self);
-}
-
-static void
-refuse(KvmrService *self, GDBusMethodInvocation *invocation)
-{
-    g_dbus_method_invocation_return_error(invocation,
-                                          KVMR_ERROR,
-                                          KVMR_ERROR_DENIED,
-                                          _("only root may call %s"),
-                                          g_dbus_method_invocation_get_method_name(invocation));
-    call_done(self);
-}
-
-static KvmrDBusKvmRoutedNetwork *
-find_network(KvmrService *self, const char *uuid)
+KvmrDBusKvmRoutedNetwork *
+kvmr_service_find_network(KvmrService *self, const char *uuid)
 {
     KvmrDBusObjectSkeleton *object = g_hash_table_lookup(self->objects, uuid);
 
     return object ? get_interface(object) : NULL;
 }
 
-static void
-on_notify_refreshed(GObject *source, GAsyncResult *result, gpointer user_data)
+void
+kvmr_service_call_begin(KvmrService *self)
 {
-    g_autofree Call          *call = user_data;
-    KvmrService              *self = call->self;
-    const char               *uuid;
-    KvmrDBusKvmRoutedNetwork *network;
-
-    kvmr_source_refresh_finish(KVMR_SOURCE(source), result);
-    reconcile(self);
-
-    g_variant_get(
-        g_dbus_method_invocation_get_parameters(call->invocation), "(&s&s&s)", NULL, NULL, &uuid);
-    network = find_network(self, uuid);
-    kvmr_dbus_kvm_routed_complete_notify(
-        self->skeleton,
-        call->invocation,
-        network ? kvmr_dbus_kvm_routed_network_get_state(network) : "",
-        network ? kvmr_dbus_kvm_routed_network_get_state_reason(network) : "");
-    call_done(self);
+    self->pending++;
 }
 
-static void
-refresh_for(KvmrService           *self,
-            GDBusMethodInvocation *invocation,
-            const char            *action,
-            const char            *interface,
-            const char            *uuid,
-            GAsyncReadyCallback    callback)
+void
+kvmr_service_call_done(KvmrService *self)
 {
-    Call *call = g_new0(Call, 1);
-
-    call->self = self;
-    call->invocation = invocation;
-    kvmr_source_refresh_async(self->source, action, interface, uuid, callback, call);
-}
-
-static void
-on_notifier_known(GDBusMethodInvocation *invocation, gboolean is_root, gpointer user_data)
-{
-    KvmrService *self = user_data;
-    const char  *action, *interface, *uuid;
-
-    if (!is_root) {
-        refuse(self, invocation);
-        return;
-    }
-    g_variant_get(g_dbus_method_invocation_get_parameters(invocation),
-                  "(&s&s&s)",
-                  &action,
-                  &interface,
-                  &uuid);
-    if (strcmp(action, "pre-down") == 0)
-        kvmr_memory_forget(self->memory, uuid);
-    refresh_for(self, invocation, action, interface, uuid, on_notify_refreshed);
-}
-
-static gboolean
-on_notify(KvmrDBusKvmRouted     *skeleton,
-          GDBusMethodInvocation *invocation,
-          const char            *action,
-          const char            *interface,
-          const char            *uuid,
-          KvmrService           *self)
-{
-    for_root_only(self, invocation, on_notifier_known);
-    return TRUE;
-}
-
-static void
-on_reapply_refreshed(GObject *source, GAsyncResult *result, gpointer user_data)
-{
-    g_autofree Call          *call = user_data;
-    KvmrService              *self = call->self;
-    KvmrDBusKvmRoutedNetwork *network;
-    const char               *uuid;
-
-    kvmr_source_refresh_finish(KVMR_SOURCE(source), result);
-    reconcile(self);
-
-    g_variant_get(g_dbus_method_invocation_get_parameters(call->invocation), "(&s)", &uuid);
-    network = find_network(self, uuid);
-    if (network && strcmp(kvmr_dbus_kvm_routed_network_get_state(network), "failed") != 0)
-        kvmr_dbus_kvm_routed_complete_reapply(self->skeleton, call->invocation);
-    else
-        g_dbus_method_invocation_return_error(
-            call->invocation,
-            KVMR_ERROR,
-            KVMR_ERROR_NOT_ROUTED,
-            "%s",
-            network ? kvmr_dbus_kvm_routed_network_get_state_reason(network)
-                    : _("the network is down; nmcli connection up brings it up"));
-    call_done(self);
-}
-
-static void
-on_reapplier_known(GDBusMethodInvocation *invocation, gboolean is_root, gpointer user_data)
-{
-    KvmrService              *self = user_data;
-    KvmrDBusKvmRoutedNetwork *network;
-    const char               *uuid;
-
-    if (!is_root) {
-        refuse(self, invocation);
-        return;
-    }
-    g_variant_get(g_dbus_method_invocation_get_parameters(invocation), "(&s)", &uuid);
-    network = find_network(self, uuid);
-    if (!network) {
-        g_dbus_method_invocation_return_error(
-            invocation,
-            KVMR_ERROR,
-            KVMR_ERROR_NOT_FOUND,
-            _("no kvm-routed network with that UUID is up; kvm-routedctl status lists them"));
-        call_done(self);
-        return;
-    }
-    refresh_for(self,
-                invocation,
-                "reapply",
-                kvmr_dbus_kvm_routed_network_get_interface(network),
-                uuid,
-                on_reapply_refreshed);
-}
-
-static gboolean
-on_reapply(KvmrDBusKvmRouted     *skeleton,
-           GDBusMethodInvocation *invocation,
-           const char            *uuid,
-           KvmrService           *self)
-{
-    for_root_only(self, invocation, on_reapplier_known);
-    return TRUE;
-}
-
-static KvmrQuestion *
-ask(KvmrService *self, const char *profile, GError **error)
-{
-    g_autoptr(GPtrArray) current = kvmr_source_get_networks(self->source);
-    g_autoptr(GPtrArray)
-        networks = kvmr_memory_merge(self->memory, current, kvmr_source_is_settled(self->source));
-
-    return kvmr_question_new(profile, networks, self->source, self->host, error);
-}
-
-static gboolean
-on_check(KvmrDBusKvmRouted     *skeleton,
-         GDBusMethodInvocation *invocation,
-         const char            *profile,
-         KvmrService           *self)
-{
-    g_autoptr(GError) error = NULL;
-    g_autoptr(KvmrQuestion) question = ask(self, profile, &error);
-    const KvmrPlanNetwork *planned;
-
-    if (!question) {
-        g_dbus_method_invocation_return_gerror(invocation, error);
-        return TRUE;
-    }
-    planned = kvmr_question_get_planned(question);
-    if (planned->state == KVMR_STATE_FAILED && planned->findings->len == 0)
-        g_dbus_method_invocation_return_error(
-            invocation, KVMR_ERROR, KVMR_ERROR_NOT_ROUTED, "%s", planned->reason);
-    else
-        kvmr_dbus_kvm_routed_complete_check(
-            skeleton, invocation, kvmr_findings_to_variant(planned->findings));
-    return TRUE;
-}
-
-static gboolean
-on_plan(KvmrDBusKvmRouted     *skeleton,
-        GDBusMethodInvocation *invocation,
-        const char            *profile,
-        KvmrService           *self)
-{
-    g_autoptr(GError) error = NULL;
-    g_autoptr(KvmrQuestion) question = ask(self, profile, &error);
-    g_autofree char *text = NULL;
-
-    if (!question) {
-        g_dbus_method_invocation_return_gerror(invocation, error);
-        return TRUE;
-    }
-    text = kvmr_plan_to_text(question->plan, question->snapshot);
-    kvmr_dbus_kvm_routed_complete_plan(skeleton, invocation, text);
-    return TRUE;
+    self->pending--;
+    watch_idle(self);
 }
 
 KvmrService *
@@ -599,10 +344,7 @@ kvmr_service_new(GDBusConnection *bus,
     self->skeleton = kvmr_dbus_kvm_routed_skeleton_new();
 
     kvmr_dbus_kvm_routed_set_version(self->skeleton, PACKAGE_VERSION);
-    g_signal_connect(self->skeleton, "handle-check", G_CALLBACK(on_check), self);
-    g_signal_connect(self->skeleton, "handle-plan", G_CALLBACK(on_plan), self);
-    g_signal_connect(self->skeleton, "handle-notify", G_CALLBACK(on_notify), self);
-    g_signal_connect(self->skeleton, "handle-reapply", G_CALLBACK(on_reapply), self);
+    kvmr_service_connect_calls(self);
     if (!g_dbus_interface_skeleton_export(
             G_DBUS_INTERFACE_SKELETON(self->skeleton), bus, KVMR_OBJECT_PATH, error))
         return NULL;
@@ -611,7 +353,7 @@ kvmr_service_new(GDBusConnection *bus,
     if (!kvmr_host_watch(host, on_event, self, error))
         return NULL;
     g_signal_connect_swapped(source, "changed", G_CALLBACK(on_event), self);
-    reconcile(self);
+    kvmr_service_reconcile(self);
     return g_steal_pointer(&self);
 }
 
