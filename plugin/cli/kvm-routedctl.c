@@ -4,13 +4,21 @@
 #include <string.h>
 
 #include "cli/kvmr-command.h"
+#include "cli/nmcli/kvmr-nmcli-real.h"
+#include "cli/nmcli/kvmr-nmcli-words.h"
 
 #define PROGRAM         "kvm-routedctl"
 #define DEFAULT_COMMAND "status"
 
 static int help(const KvmrCommand *self, char **argv);
 
+static int connection(const KvmrCommand *self, char **argv);
+
 static const KvmrCommand commands[] = {
+    {"connection",
+     "add|modify|show|up …",
+     N_("What nmcli connection does, and knows of kvm-routed profiles"),
+     connection},
     {"status",
      "[NETWORK]",
      N_("Show the networks that are up, or NETWORK: an id, UUID or interface"),
@@ -30,6 +38,35 @@ static const KvmrCommand commands[] = {
      kvmr_cmd_expand},
     {"help", "[COMMAND]", N_("Show this help, or that of COMMAND"), help},
 };
+
+/* @argv: what would follow "nmcli" */
+static int
+become_nmcli(char **argv)
+{
+    guint             count = g_strv_length(argv);
+    g_autofree char **words = g_new0(char *, count + 2);
+
+    words[0] = (char *) PROGRAM;
+    memcpy(words + 1, argv, count * sizeof *words);
+    return kvmr_nmcli_exec(NMCLI_HELPER, words);
+}
+
+static int
+connection(const KvmrCommand *self, char **argv)
+{
+    return become_nmcli(argv);
+}
+
+/* Options of nmcli's, which stand before the object. */
+static gboolean
+is_connection_with_options(char **argv)
+{
+    KvmrNmcliWords words;
+
+    /* The word before them is the program, whose place the first option does not have. */
+    kvmr_nmcli_words_parse(&words, argv - 1);
+    return words.connection;
+}
 
 static const KvmrCommand *
 find_command(const char *name)
@@ -109,6 +146,9 @@ run(char **argv)
         return print_overview();
     if (strcmp(argv[0], "--version") == 0)
         return kvmr_print(PROGRAM " " PACKAGE_VERSION "\n");
+
+    if (argv[0][0] == '-' && is_connection_with_options(argv))
+        return become_nmcli(argv);
 
     command = find_command(argv[0]);
     return command ? command->run(command, argv) : unknown_command(argv[0]);

@@ -9,6 +9,7 @@
 
 struct _KvmrClient {
     GDBusConnection *bus;
+    int              timeout;
 };
 
 KvmrClient *
@@ -31,6 +32,7 @@ kvmr_client_new(GError **error)
 
     self = g_new0(KvmrClient, 1);
     self->bus = bus;
+    self->timeout = -1;
     return self;
 }
 
@@ -39,6 +41,12 @@ kvmr_client_free(KvmrClient *self)
 {
     g_object_unref(self->bus);
     g_free(self);
+}
+
+void
+kvmr_client_set_timeout(KvmrClient *self, int milliseconds)
+{
+    self->timeout = milliseconds;
 }
 
 GDBusConnection *
@@ -63,7 +71,7 @@ call(KvmrClient *self,
                                     method,
                                     arguments,
                                     G_VARIANT_TYPE(reply_type),
-                                    -1,
+                                    self->timeout,
                                     NULL,
                                     &failure);
 

@@ -13,6 +13,9 @@ typedef struct _KvmrClient KvmrClient;
 KvmrClient *kvmr_client_new(GError **error);
 void        kvmr_client_free(KvmrClient *self);
 
+/** How long a call may take from now on: @milliseconds, -1 for GDBus's default (25 s). */
+void kvmr_client_set_timeout(KvmrClient *self, int milliseconds);
+
 /** The bus. Returns: (transfer none) */
 GDBusConnection *kvmr_client_bus(const KvmrClient *self);
 

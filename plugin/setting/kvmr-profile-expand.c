@@ -173,12 +173,33 @@ set_bridge(GKeyFile *native, const KvmrIdentity *identity, GError **error)
     return set_default(native, KVMR_SECTION_BRIDGE, "stp", "false", error);
 }
 
-/* The parts of a list one after the other, and the keys in the order of the manual. */
 static void
-set_pairs(GKeyFile *native, const KvmrSetting *setting)
+drop_pairs(GKeyFile *native)
 {
-    g_autoptr(GHashTable) pairs = kvmr_setting_to_pairs(setting);
+    g_auto(GStrv) keys = g_key_file_get_keys(native, KVMR_SECTION_USER, NULL, NULL);
+    guint left = 0;
+
+    for (guint i = 0; keys && keys[i]; i++) {
+        if (g_str_has_prefix(keys[i], KVMR_SETTING_PREFIX))
+            (void) g_key_file_remove_key(native, KVMR_SECTION_USER, keys[i], NULL);
+        else
+            left++;
+    }
+    if (left == 0)
+        (void) g_key_file_remove_group(native, KVMR_SECTION_USER, NULL);
+}
+
+/* The parts of a list one after the other, and the keys in the order of the manual. */
+void
+kvmr_profile_put_setting(GKeyFile *native, const KvmrSetting *setting)
+{
+    g_autoptr(GHashTable) pairs = NULL;
     const char *const *keys = kvmr_setting_keys();
+
+    drop_pairs(native);
+    if (!setting)
+        return;
+    pairs = kvmr_setting_to_pairs(setting);
 
     for (guint i = 0; keys[i]; i++) {
         g_autofree char *name = g_strconcat(KVMR_SETTING_PREFIX, keys[i], NULL);
@@ -207,7 +228,7 @@ make_native(GKeyFile           *profile,
         !set_default(native, KVMR_SECTION_IPV4, "method", "manual", error) ||
         !set_default(native, KVMR_SECTION_IPV6, "method", "disabled", error))
         return NULL;
-    set_pairs(native, setting);
+    kvmr_profile_put_setting(native, setting);
     return g_steal_pointer(&native);
 }
 

@@ -99,9 +99,10 @@ verify_length(const char *key, const char *value, GError **error)
                               shown);
 }
 
-static gboolean
-read_pairs(GKeyFile *native, GHashTable *pairs, GError **error)
+GHashTable *
+kvmr_profile_get_pairs(GKeyFile *native, GError **error)
 {
+    g_autoptr(GHashTable) pairs = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
     g_auto(GStrv) keys = g_key_file_get_keys(native, KVMR_SECTION_USER, NULL, NULL);
 
     for (guint i = 0; keys && keys[i]; i++) {
@@ -110,12 +111,12 @@ read_pairs(GKeyFile *native, GHashTable *pairs, GError **error)
         if (!g_str_has_prefix(keys[i], KVMR_SETTING_PREFIX))
             continue;
         if (!kvmr_keyfile_get(native, KVMR_SECTION_USER, keys[i], &value, error))
-            return FALSE;
+            return NULL;
         g_hash_table_insert(pairs, g_strdup(keys[i]), value);
         if (!verify_length(keys[i], value, error))
-            return FALSE;
+            return NULL;
     }
-    return TRUE;
+    return g_steal_pointer(&pairs);
 }
 
 static gboolean
@@ -144,10 +145,12 @@ refuse_foreign(GKeyFile *native, GError **error)
 static KvmrSetting *
 read_setting(GKeyFile *native, GError **error)
 {
-    g_autoptr(GHashTable) pairs = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+    g_autoptr(GHashTable) pairs = NULL;
 
-    if (!kvmr_keyfile_verify_unique(native, KVMR_SECTION_USER, error) ||
-        !read_pairs(native, pairs, error))
+    if (!kvmr_keyfile_verify_unique(native, KVMR_SECTION_USER, error))
+        return NULL;
+    pairs = kvmr_profile_get_pairs(native, error);
+    if (!pairs)
         return NULL;
     if (kvmr_setting_in_pairs(pairs) && !g_key_file_has_group(native, KVMR_PROFILE_TYPE))
         return kvmr_setting_from_pairs(pairs, error);

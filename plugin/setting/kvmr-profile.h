@@ -46,6 +46,15 @@ gboolean kvmr_profile_is_unexpanded(GKeyFile *profile);
 GPtrArray *kvmr_profile_expand(GKeyFile *profile, GError **error);
 
 /**
+ * kvmr_profile_get_pairs: the keys kvm-routed.* of a native profile's [user] section
+ * Returns: (transfer full): char* to char*, as kvmr_setting_from_pairs() takes them; NULL on error
+ */
+GHashTable *kvmr_profile_get_pairs(GKeyFile *native, GError **error);
+
+/** kvmr_profile_put_setting: makes @setting the one of a native profile; NULL: it has none then. */
+void kvmr_profile_put_setting(GKeyFile *native, const KvmrSetting *setting);
+
+/**
  * KvmrProfile: what routing needs of a profile, from either form (expanded or not)
  * @addresses: of #KvmrAddress4, the guest interface's own
  * @behind_guests: of #KvmrPrefix4, destinations of [ipv4] routes whose next hop is a guest, in

@@ -410,6 +410,22 @@ lookup_alias(const char *name)
     return NULL;
 }
 
+const char *
+kvmr_setting_find_alias(const char *alias)
+{
+    const KvmrSettingKey *key = lookup_alias(alias);
+
+    return key ? key->name : NULL;
+}
+
+gboolean
+kvmr_setting_is_list(const char *key)
+{
+    const KvmrSettingKey *found = kvmr_setting_key_lookup(key);
+
+    return found && kvmr_setting_key_is_list(found);
+}
+
 static const char *
 without_prefix(const char *name)
 {
@@ -492,6 +508,16 @@ kvmr_setting_keys(void)
     for (gsize i = 0; i < G_N_ELEMENTS(names); i++)
         names[i] = kvmr_setting_key_table[i].name;
     return names;
+}
+
+const char *const *
+kvmr_setting_words(const char *key)
+{
+    const KvmrSettingKey *found = kvmr_setting_key_lookup(key);
+
+    if (found && found->verify_item == verify_finding_code)
+        return finding_codes;
+    return found ? found->words : NULL;
 }
 
 const char *const *

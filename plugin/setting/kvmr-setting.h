@@ -112,6 +112,16 @@ const char *const *kvmr_setting_finding_codes(void);
 /** Names of all keys, without the prefix, in the order of the manual; NULL-terminated, static. */
 const char *const *kvmr_setting_keys(void);
 
+/** Whether @key, without the prefix, has a list of items. */
+gboolean kvmr_setting_is_list(const char *key);
+
+/** What @key may have, if it is one of a few words; NULL-terminated, static; NULL if it isn't. */
+const char *const *kvmr_setting_words(const char *key);
+
+/** The key that @alias is nmcli's short word for. Returns: (nullable): static, without the prefix
+ */
+const char *kvmr_setting_find_alias(const char *alias);
+
 /** Whether @pairs (of a [user] section) has any key of ours: the profile is a kvm-routed one. */
 gboolean kvmr_setting_in_pairs(GHashTable *pairs);
 

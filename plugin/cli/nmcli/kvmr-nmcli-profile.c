@@ -1,0 +1,310 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "cli/nmcli/kvmr-nmcli-profile.h"
+
+#include <glib/gi18n-lib.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/nmcli/kvmr-nmcli-run.h"
+#include "setting/kvmr-error.h"
+#include "setting/kvmr-profile.h"
+#include "setting/kvmr-text.h"
+
+#define CONNECTION  "connection"
+#define NATIVE_TYPE "bridge"
+#define IPV4        "ipv4"
+#define IPV6        "ipv6"
+#define METHOD      "method"
+
+/* ---- the two parts of a profile ---- */
+
+static gboolean
+is_unexpanded(GKeyFile *profile)
+{
+    return kvmr_profile_is_unexpanded(profile);
+}
+
+gboolean
+kvmr_nmcli_profile_is_ours(GKeyFile *profile)
+{
+    g_autoptr(GHashTable) pairs = NULL;
+
+    if (is_unexpanded(profile))
+        return TRUE;
+    pairs = kvmr_profile_get_pairs(profile, NULL);
+    /* Not readable means that there is something of ours that is not as it should be. */
+    return !pairs || kvmr_setting_in_pairs(pairs);
+}
+
+/* Returns: (transfer full): the setting's keys and values, with their prefix */
+static GHashTable *
+get_pairs(GKeyFile *profile, GError **error)
+{
+    g_autoptr(GHashTable) pairs = NULL;
+    g_auto(GStrv) keys = NULL;
+
+    if (!is_unexpanded(profile))
+        return kvmr_profile_get_pairs(profile, error);
+    pairs = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+    keys = g_key_file_get_keys(profile, KVMR_PROFILE_TYPE, NULL, NULL);
+    for (guint i = 0; keys && keys[i]; i++) {
+        char *value = g_key_file_get_string(profile, KVMR_PROFILE_TYPE, keys[i], error);
+
+        if (!value)
+            return NULL;
+        g_hash_table_insert(pairs, g_strconcat(KVMR_SETTING_PREFIX, keys[i], NULL), value);
+    }
+    return g_steal_pointer(&pairs);
+}
+
+static void
+put_section(GKeyFile *profile, const KvmrSetting *setting)
+{
+    g_autoptr(GHashTable) pairs = kvmr_setting_to_pairs(setting);
+    const char *const *keys = kvmr_setting_keys();
+
+    (void) g_key_file_remove_group(profile, KVMR_PROFILE_TYPE, NULL);
+    for (guint i = 0; keys[i]; i++) {
+        g_autofree char *name = g_strdup(keys[i]);
+
+        for (guint part = 2;; part++) {
+            g_autofree char *full = g_strconcat(KVMR_SETTING_PREFIX, name, NULL);
+            const char      *value = g_hash_table_lookup(pairs, full);
+
+            if (!value)
+                break;
+            g_key_file_set_string(profile, KVMR_PROFILE_TYPE, name, value);
+            g_free(name);
+            name = g_strdup_printf("%s.%u", keys[i], part);
+        }
+    }
+}
+
+static void
+put_setting(GKeyFile *profile, const KvmrSetting *setting, gboolean as_section)
+{
+    if (!as_section) {
+        kvmr_profile_put_setting(profile, setting);
+        return;
+    }
+    g_key_file_set_string(profile, CONNECTION, "type", KVMR_PROFILE_TYPE);
+    put_section(profile, setting);
+}
+
+/* ---- what nmcli fills in ---- */
+
+static void
+drop_empty_groups(GKeyFile *profile, GKeyFile *before)
+{
+    g_auto(GStrv) groups = g_key_file_get_groups(profile, NULL);
+
+    for (guint i = 0; groups[i]; i++) {
+        g_auto(GStrv) keys = g_key_file_get_keys(profile, groups[i], NULL, NULL);
+
+        if (keys && !keys[0] && !(before && g_key_file_has_group(before, groups[i])))
+            (void) g_key_file_remove_group(profile, groups[i], NULL);
+    }
+}
+
+/* @before: (nullable): the profile that was there */
+static void
+drop_filled_in(GKeyFile *profile, GKeyFile *before, const KvmrNmcliChange *change)
+{
+    if (!change->has_method4 && !(before && g_key_file_has_key(before, IPV4, METHOD, NULL)))
+        (void) g_key_file_remove_key(profile, IPV4, METHOD, NULL);
+    if (!change->has_ipv6 && !(before && g_key_file_has_group(before, IPV6)))
+        (void) g_key_file_remove_group(profile, IPV6, NULL);
+    drop_empty_groups(profile, before);
+}
+
+/* ---- the real nmcli ---- */
+
+/* Offline, nmcli has nothing to fail at but what the user typed, whatever status it has for that.
+ */
+static int
+pass_on(const KvmrNmcliOutput *output)
+{
+    static const char writing[] = "Error: Error writing connection: ";
+
+    if (g_str_has_prefix(output->err, writing))
+        (void) fprintf(stderr, _("Error: %s"), output->err + strlen(writing));
+    else
+        (void) fputs(output->err, stderr);
+    return output->status == KVMR_NMCLI_EXIT_FAILURE ? KVMR_NMCLI_EXIT_USAGE : output->status;
+}
+
+static int
+ask_real(GPtrArray *words, const char *input, GKeyFile **profile)
+{
+    g_auto(KvmrNmcliOutput) output = {0, NULL, NULL};
+    g_autoptr(GError) error = NULL;
+
+    if (!kvmr_nmcli_capture(words, input, &output))
+        return KVMR_NMCLI_EXIT_FAILURE;
+    if (output.status != 0)
+        return pass_on(&output);
+    (void) fputs(output.err, stderr);
+    *profile = kvmr_profile_load_text(output.out, strlen(output.out), &error);
+    return *profile ? KVMR_NMCLI_EXIT_OK : kvmr_nmcli_fail_with(error);
+}
+
+static void
+add_words(GPtrArray *words, const char *const *more)
+{
+    for (guint i = 0; more[i]; i++)
+        g_ptr_array_add(words, (gpointer) more[i]);
+}
+
+/* ---- add ---- */
+
+static int
+verify_type(GKeyFile *profile)
+{
+    g_autofree char *type = g_key_file_get_string(profile, CONNECTION, "type", NULL);
+
+    if (g_strcmp0(type, NATIVE_TYPE) == 0)
+        return KVMR_NMCLI_EXIT_OK;
+    return kvmr_nmcli_fail(
+        KVMR_NMCLI_EXIT_USAGE, _("the type is given twice, as kvm-routed and as %s"), type);
+}
+
+/* As nmcli names profiles: by type and interface. */
+static void
+set_default_id(GKeyFile *profile)
+{
+    g_autofree char *interface = g_key_file_get_string(profile, CONNECTION, "interface-name", NULL);
+    g_autofree char *id = g_strconcat(KVMR_PROFILE_TYPE "-", interface, NULL);
+
+    g_key_file_set_string(profile, CONNECTION, "id", id);
+}
+
+int
+kvmr_nmcli_profile_add(const KvmrNmcliChange *change, GKeyFile **profile)
+{
+    static const char *const begin[] = {
+        "--offline", "connection", "add", "type", NATIVE_TYPE, NULL};
+    g_autoptr(KvmrSetting) setting = kvmr_setting_new();
+    g_autoptr(GPtrArray) words = kvmr_nmcli_words_new();
+    g_autoptr(GKeyFile) native = NULL;
+    g_autoptr(GError) error = NULL;
+    int status;
+
+    if (!kvmr_nmcli_change_apply(change, setting, &error))
+        return kvmr_nmcli_fail_with(error);
+    /* The real nmcli would make up a name. */
+    if (!change->has_interface)
+        return kvmr_nmcli_fail(KVMR_NMCLI_EXIT_USAGE,
+                               _("'ifname' argument is required: the name of the guests' switch, "
+                                 "such as br-ex."));
+    add_words(words, begin);
+    for (guint i = 0; i < change->native->len; i++)
+        g_ptr_array_add(words, change->native->pdata[i]);
+    status = ask_real(words, NULL, &native);
+    if (status == KVMR_NMCLI_EXIT_OK)
+        status = verify_type(native);
+    if (status != KVMR_NMCLI_EXIT_OK)
+        return status;
+    drop_filled_in(native, NULL, change);
+    put_setting(native, setting, TRUE);
+    if (!change->has_id)
+        set_default_id(native);
+    *profile = g_steal_pointer(&native);
+    return KVMR_NMCLI_EXIT_OK;
+}
+
+/* ---- modify ---- */
+
+static gboolean
+is_replaced(gpointer name, gpointer value, gpointer change)
+{
+    g_autofree char *key = g_strdup((const char *) name + strlen(KVMR_SETTING_PREFIX));
+    char            *part = strchr(key, '.');
+
+    if (part)
+        *part = '\0';
+    return kvmr_nmcli_change_replaces(change, key);
+}
+
+/* A value that is not valid, and is replaced, shall not keep anybody from replacing it. */
+static KvmrSetting *
+change_setting(GKeyFile *before, const KvmrNmcliChange *change, GError **error)
+{
+    g_autoptr(GHashTable) pairs = get_pairs(before, error);
+    g_autoptr(KvmrSetting) setting = NULL;
+
+    if (!pairs)
+        return NULL;
+    (void) g_hash_table_foreach_remove(pairs, is_replaced, (gpointer) change);
+    setting = kvmr_setting_from_pairs(pairs, error);
+    if (!setting || !kvmr_nmcli_change_apply(change, setting, error))
+        return NULL;
+    return g_steal_pointer(&setting);
+}
+
+/* The native part of @before, as nmcli changes it. */
+static int
+change_native(GKeyFile *before, const KvmrNmcliChange *change, GKeyFile **native)
+{
+    static const char *const begin[] = {"--offline", "connection", "modify", NULL};
+    g_autoptr(GPtrArray) words = kvmr_nmcli_words_new();
+    g_autoptr(GKeyFile) part = g_key_file_new();
+    g_autofree char *text = g_key_file_to_data(before, NULL, NULL);
+    int              status;
+
+    (void) g_key_file_load_from_data(part, text, strlen(text), G_KEY_FILE_KEEP_COMMENTS, NULL);
+    if (is_unexpanded(part)) {
+        g_key_file_set_string(part, CONNECTION, "type", NATIVE_TYPE);
+        /* nmcli does not read a profile without it. */
+        if (!g_key_file_has_key(part, IPV4, METHOD, NULL))
+            g_key_file_set_string(part, IPV4, METHOD, "manual");
+    }
+    (void) g_key_file_remove_group(part, KVMR_PROFILE_TYPE, NULL);
+    if (change->native->len == 0) {
+        *native = g_steal_pointer(&part);
+        return KVMR_NMCLI_EXIT_OK;
+    }
+    add_words(words, begin);
+    for (guint i = 0; i < change->native->len; i++)
+        g_ptr_array_add(words, change->native->pdata[i]);
+    g_free(text);
+    text = g_key_file_to_data(part, NULL, NULL);
+    status = ask_real(words, text, native);
+    if (status == KVMR_NMCLI_EXIT_OK)
+        drop_filled_in(*native, before, change);
+    return status;
+}
+
+static int
+verify(GKeyFile *profile)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(KvmrProfile) parsed = kvmr_profile_parse(profile, &error);
+
+    return parsed ? KVMR_NMCLI_EXIT_OK : kvmr_nmcli_fail_with(error);
+}
+
+int
+kvmr_nmcli_profile_modify(GKeyFile *before, const KvmrNmcliChange *change, GKeyFile **profile)
+{
+    g_autoptr(KvmrSetting) setting = NULL;
+    g_autoptr(GKeyFile) native = NULL;
+    g_autoptr(GError) error = NULL;
+    int status;
+
+    if (change->removes && is_unexpanded(before))
+        return kvmr_nmcli_fail(KVMR_NMCLI_EXIT_USAGE,
+                               _("a profile of type kvm-routed cannot be without the setting"));
+    if (!change->removes) {
+        setting = change_setting(before, change, &error);
+        if (!setting)
+            return kvmr_nmcli_fail_with(error);
+    }
+    status = change_native(before, change, &native);
+    if (status != KVMR_NMCLI_EXIT_OK)
+        return status;
+    put_setting(native, setting, is_unexpanded(before));
+    status = setting ? verify(native) : KVMR_NMCLI_EXIT_OK;
+    if (status == KVMR_NMCLI_EXIT_OK)
+        *profile = g_steal_pointer(&native);
+    return status;
+}
