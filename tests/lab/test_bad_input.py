@@ -11,6 +11,8 @@ in its [user] section; "texts" are no such profile at all. Of a case:
               a list: it says that instead; "refuses": NetworkManager does not take the profile, or
               has no device for it; "mends": it makes a good one of it; "changes": it changes the
               host by itself
+    nmcli     what comes of it on nmcli's command line, unless that refuses it with what "says"
+              says: "mends": it means something good there; a list: it says that instead
 """
 
 import contextlib
@@ -28,6 +30,8 @@ from hosts import LabError
 DATA = json.loads(pathlib.Path(__file__).with_name("bad-input.json").read_text(encoding="utf-8"))
 LONGEST_MESSAGE = 500  # characters
 COMMANDS = ("expand", "check", "plan")
+NMCLI_NAMES = {("connection", "id"): "con-name", ("connection", "interface-name"): "ifname",
+               ("connection", "type"): "type", ("ethernet", "mtu"): "802-3-ethernet.mtu"}
 NATIVE = {"bridge": {"stp": "false"}, "ethernet": {"mtu": "57344"}}
 
 
@@ -35,7 +39,7 @@ class Case:
     """A bad profile, in both forms, with an interface and a UUID of its own."""
 
     def __init__(self, number, data):
-        self.name = data["name"]
+        self.name, self._data = data["name"], data
         self.finding = data.get("finding")
         self.names = {"{id}": f"bad-{number}", "{interface}": f"br-bad-{number}",
                       "{uuid}": f"5d7a1e40-0000-4000-8000-bad000000{number:03}"}
@@ -76,6 +80,42 @@ class Case:
         sections["user"] = {"kvm-routed.switch": "bridge",
                             **{f"kvm-routed.{key}": value for key, value in setting.items()}}
         return self._text(sections)
+
+    @property
+    def nmcli(self):
+        """The arguments of `nmcli connection add` that say the same."""
+        words, addresses, routes = [], [], []
+        for section, keys in self._profile.items():
+            for key, value in keys.items():
+                if value is None:
+                    continue
+                if re.fullmatch(r"address\d+", key):
+                    addresses.append(value)
+                elif re.fullmatch(r"route\d+", key):
+                    routes.append(value.replace(",", " "))
+                else:
+                    name = NMCLI_NAMES.get((section, key), f"{section}.{key}")
+                    words += [name, value]
+        words += ["ipv4.addresses", ",".join(addresses)] if addresses else []
+        words += ["ipv4.routes", ",".join(routes)] if routes else []
+        return [self._unescape(self._fill(word)) for word in words]
+
+    @staticmethod
+    def _unescape(text):
+        """A command line has no escapes."""
+        letters = {"n": "\n", "t": "\t", "r": "\r", "s": " ", "\\": "\\"}
+        return re.sub(r"\\(.)", lambda found: letters.get(found[1], found[0]), text)
+
+    @property
+    def is_about_setting(self):
+        """Whether nothing but whole values of the setting is bad."""
+        return all(re.fullmatch(r"kvm-routed\.[a-z-]+", key) for key in self._data["set"])
+
+    @property
+    def nmcli_says(self):
+        """What the front says of it; None if it is good there."""
+        says = self._data.get("nmcli", self.says if self.is_about_setting else [])
+        return None if self.finding or says == "mends" else says
 
     @property
     def nm_says(self):
@@ -241,6 +281,68 @@ class Doors(BadInput):
         self.assertEqual(found["severity"], "error")
         self.assert_message(found["message"], case.says)
         self.assert_message(found["hint"], [])
+
+    def test_nmcli(self):
+        """Whatever nmcli itself refuses is refused in its words, and ours in ours."""
+        script = """
+            cd "$1"; shift
+            while [ $# -gt 0 ]; do
+                n=$((n + 1)); count=$1; shift; status=0
+                nmcli connection add autoconnect no "${@:1:$count}" >$n.out 2>$n.err </dev/null ||
+                    status=$?
+                shift "$count"
+                echo $status
+            done
+        """
+        arguments = [word for case in CASES for word in (str(len(case.nmcli)), *case.nmcli)]
+        statuses = self.lpar.run("bash", "-ec", script, "bash", str(self.directory), *arguments,
+                                 timeout=240).stdout.split()
+        for number, (case, status) in enumerate(zip(CASES, statuses, strict=True), 1):
+            said, complaint = ((self.directory / f"{number}.{end}").read_text(encoding="utf-8")
+                               for end in ("out", "err"))
+            with self.subTest(case.name):
+                if case.nmcli_says is None:
+                    self.assertEqual((status, complaint), ("0", ""))
+                    self.lpar.nmcli("connection", "delete", case.uuid)
+                    continue
+                self.assertEqual((status, said), ("2", ""), complaint)
+                self.assertRegex(complaint, r"\AError: [^\n]+\n\Z")
+                self.assert_message(complaint[:-1].removeprefix("Error: "), case.nmcli_says)
+
+    def test_nmcli_itself(self):
+        """What is wrong with the command, not with the profile."""
+        good = ["type", "kvm-routed", "con-name", "x", "ifname", "br-x", "ip4", "10.136.11.254/24",
+                "autoconnect", "no", "uplink", "o5s_10g_1"]
+        for words, says in (
+                ([*good, "peer"], ["peer", "missing"]),
+                ([*good, "kvm-routed.peers"], ["kvm-routed.peers", "missing"]),
+                ([*good, "ip4"], ["ip4", "missing"]),
+                ([*good, "nonsense", "x"], ["nonsense"]),
+                ([*good, "nonsense"], ["nonsense"]),
+                ([*good, "nonsense.x", "y"], ["nonsense"]),
+                ([*good, "ipv4.nonsense", "y"], ["nonsense"]),
+                ([*good, "uplnk", "x"], ["uplnk"]),
+                ([*good, "type", "ethernet"], ["ethernet"]),
+                ([*good, "save", "perhaps"], ["perhaps"]),
+                ([*good, "save"], ["save"]),
+                ([*good, "--", "--", "x"], ["'x'"]),
+                ([*good, "--", "kvm-routed.peers", "x"], ["kvm-routed.peers"]),
+                ([*good, "master", "o5s_10g_1"], []),
+                ([*good, "+uplink"], ["+uplink", "missing"]),
+                ([*good, "-switch", "bridge"], ["kvm-routed.switch"]),
+                (["type", "kvm-routed"], ["ifname"]),
+                (["type", "kvm-routed", "ifname"], ["ifname"]),
+                (["type", "kvm-routed", "ifname", "br-x"], ["ipv4.addresses"]),
+                (["type", "kvm-routed", "ifname", ""], []),
+                (["type", "kvm-routed", "ifname", "*", "ip4", "10.1.1.1/24"], []),
+                (["type", "kvm-routed", "uplink", "ifname", "br-x"], ["ifname"]),
+                (["ip4", "10.1.1.1/24", "ifname", "a b", "type", "kvm-routed"], ["a b"])):
+            with self.subTest(words):
+                done = self.lpar.run("nmcli", "connection", "add", *words, check=False)
+                self.assertEqual((done.returncode, done.stdout), (2, ""), done)
+                self.assertRegex(done.stderr, r"\AError: [^\n]+\n\Z")
+                for word in says:
+                    self.assertIn(word, done.stderr)
 
     def test_texts(self):
         texts = {data["name"]: "\n".join(data["text"]) + "\n" for data in DATA["texts"]}

@@ -105,13 +105,15 @@ take_ours(KvmrNmcliChange *self, const char *property, const char *value, GError
 }
 
 static void
-note_native(KvmrNmcliChange *self, const char *property)
+note_native(KvmrNmcliChange *self, const char *property, const char *value)
 {
     const char *name = property + (modifier(property) ? 1 : 0);
 
     self->has_id |= strcmp(name, "con-name") == 0 || strcmp(name, "connection.id") == 0;
-    self->has_interface |= strcmp(name, "ifname") == 0 ||
-                           strcmp(name, "connection.interface-name") == 0;
+    /* "*" is nmcli's word for any. */
+    if (strcmp(name, "ifname") == 0 || strcmp(name, "connection.interface-name") == 0)
+        self->has_interface = value && *value && strcmp(value, "*") != 0;
+    self->has_stp |= strcmp(name, "stp") == 0 || g_str_has_prefix(name, "bridge.st");
     self->has_method4 |= g_str_has_prefix(name, "ipv4.m");
     self->has_ipv6 |= g_str_has_prefix(name, "ipv6.") || strcmp(name, "ip6") == 0 ||
                       strcmp(name, "gw6") == 0;
@@ -127,7 +129,7 @@ is_no(const char *word)
 static void
 take_native(KvmrNmcliChange *self, const char *property, const char *value)
 {
-    note_native(self, property);
+    note_native(self, property, value);
     if (value && strcmp(property, "save") == 0)
         self->in_memory = is_no(value);
     g_ptr_array_add(self->native, (gpointer) property);

@@ -10,7 +10,7 @@
  * @items: changes of the setting, in their order, to be made by kvmr_nmcli_change_apply()
  * @removes: `remove kvm-routed`: the whole setting is to go
  * @in_memory: `save no`
- * @has_id, @has_interface, @has_method4, @has_ipv6: whether the user says something of it
+ * @has_id, @has_interface, @has_method4, @has_ipv6, @has_stp: whether the user says something of it
  */
 typedef struct {
     GPtrArray *native;
@@ -21,6 +21,7 @@ typedef struct {
     gboolean   has_interface;
     gboolean   has_method4;
     gboolean   has_ipv6;
+    gboolean   has_stp;
 } KvmrNmcliChange;
 
 /**

@@ -342,8 +342,14 @@ add_one(KvmrNm *self, GKeyFile *keyfile, gboolean in_memory, GError **error)
                                g_variant_new_array(G_VARIANT_TYPE("{sv}"), NULL, 0)),
                  "(oa{sv})",
                  error);
-    if (reply)
+    if (reply) {
         g_variant_get(reply, "(oa{sv})", &path, NULL);
+    } else {
+        g_autofree char *id = g_key_file_get_string(keyfile, "connection", "id", NULL);
+
+        if (!g_error_matches(*error, G_DBUS_ERROR, G_DBUS_ERROR_SERVICE_UNKNOWN))
+            g_prefix_error(error, _("'%s' cannot be added: "), id ? id : "");
+    }
     return path;
 }
 

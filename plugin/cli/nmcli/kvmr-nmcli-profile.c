@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cli/kvmr-page.h"
 #include "cli/nmcli/kvmr-nmcli-run.h"
 #include "setting/kvmr-error.h"
 #include "setting/kvmr-profile.h"
@@ -115,21 +116,28 @@ drop_filled_in(GKeyFile *profile, GKeyFile *before, const KvmrNmcliChange *chang
     if (!change->has_ipv6 && !(before && g_key_file_has_group(before, IPV6)))
         (void) g_key_file_remove_group(profile, IPV6, NULL);
     drop_empty_groups(profile, before);
+    /* Left out of a keyfile, as it is a bridge's default; it is not that of our type. */
+    if (change->has_stp && !g_key_file_has_key(profile, NATIVE_TYPE, "stp", NULL))
+        g_key_file_set_boolean(profile, NATIVE_TYPE, "stp", TRUE);
 }
 
 /* ---- the real nmcli ---- */
 
-/* Offline, nmcli has nothing to fail at but what the user typed, whatever status it has for that.
+/*
+ * Offline, nmcli has nothing to fail at but what the user typed, whatever status it has for that.
+ * Its message becomes one line, also where it shows a name with a line feed in it.
  */
 static int
 pass_on(const KvmrNmcliOutput *output)
 {
     static const char writing[] = "Error: Error writing connection: ";
+    g_autofree char  *text = g_strchomp(g_strdup(output->err));
+    g_autofree char  *line = kvmr_printable(text);
 
-    if (g_str_has_prefix(output->err, writing))
-        (void) fprintf(stderr, _("Error: %s"), output->err + strlen(writing));
+    if (g_str_has_prefix(line, writing))
+        (void) kvmr_nmcli_fail(output->status, "%s", line + strlen(writing));
     else
-        (void) fputs(output->err, stderr);
+        (void) fprintf(stderr, "%s\n", line);
     return output->status == KVMR_NMCLI_EXIT_FAILURE ? KVMR_NMCLI_EXIT_USAGE : output->status;
 }
 

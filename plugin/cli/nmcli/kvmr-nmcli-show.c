@@ -253,8 +253,11 @@ show_name(const KvmrNmcliWords *words,
 
     if (!found)
         return kvmr_nmcli_fail_with(error);
-    if (found->len == 0)
+    /* An activation may be named, too; of what there is not, nmcli speaks itself. */
+    if (found->len == 0 && g_strcmp0(selector, "apath") == 0)
         return show_one(words, parts, NULL, selector, name);
+    if (found->len == 0)
+        return show_native(words, "connection.id", selector, name);
     for (guint i = 0; i < found->len && status == KVMR_NMCLI_EXIT_OK; i++) {
         const KvmrNmProfile *profile = g_ptr_array_index(found, i);
 

@@ -287,7 +287,7 @@ kvmr_nmcli_next_property(const KvmrNmcliWords *self, int *index, const char **va
     const char *property;
 
     *value = NULL;
-    while (argv[*index] && strcmp(argv[*index], "--") == 0)
+    if (argv[*index] && strcmp(argv[*index], "--") == 0)
         *index = skip_global(self, *index + 1);
     property = argv[*index];
     if (!property)
