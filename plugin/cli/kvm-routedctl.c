@@ -54,7 +54,13 @@ become_nmcli(char **argv)
 static int
 connection(const KvmrCommand *self, char **argv)
 {
-    return become_nmcli(argv);
+    g_auto(GStrv) arguments = NULL;
+    int status;
+
+    if (g_strcmp0(argv[1], "--help") != 0 && g_strcmp0(argv[1], "-h") != 0)
+        return become_nmcli(argv);
+    (void) kvmr_command_parse(self, NULL, argv, 0, 0, &arguments, &status);
+    return status;
 }
 
 /* Options of nmcli's, which stand before the object. */

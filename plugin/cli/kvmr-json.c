@@ -16,6 +16,7 @@ static const struct {
     {"StateReason", "state-reason", "s"},
     {"GuestSubnets", "guest-subnets", "as"},
     {"Mtu", "mtu", "u"},
+    {"Ports", "ports", "as"},
     {"Links", "links", "aa{sv}"},
     {"Peers", "peers", "aa{sv}"},
     {"Findings", "findings", "aa{sv}"},

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "service/kvmr-network-object.h"
 
+#include <string.h>
+
 static void
 add_string(GVariantBuilder *builder, const char *key, const char *value)
 {
@@ -131,6 +133,30 @@ subnets_to_strv(const GArray *subnets)
     return texts;
 }
 
+static int
+compare_names(gconstpointer a, gconstpointer b)
+{
+    return strcmp(*(const char *const *) a, *(const char *const *) b);
+}
+
+/* Returns: (transfer container): names of the ports of @interface, sorted; NULL-terminated */
+static GPtrArray *
+list_ports(const KvmrSnapshot *snapshot, const char *interface)
+{
+    const KvmrLink *bridge = kvmr_snapshot_find_name(snapshot, interface);
+    GPtrArray      *ports = g_ptr_array_new();
+
+    for (guint i = 0; bridge && i < snapshot->links->len; i++) {
+        const KvmrLink *link = g_ptr_array_index(snapshot->links, i);
+
+        if (link->master == bridge->ifindex)
+            g_ptr_array_add(ports, link->name);
+    }
+    g_ptr_array_sort(ports, compare_names);
+    g_ptr_array_add(ports, NULL);
+    return ports;
+}
+
 void
 kvmr_network_object_update(KvmrDBusKvmRoutedNetwork *network,
                            const KvmrPlanNetwork    *planned,
@@ -139,12 +165,14 @@ kvmr_network_object_update(KvmrDBusKvmRoutedNetwork *network,
 {
     const KvmrProfile *profile = planned->network->profile;
     g_auto(GStrv) subnets = subnets_to_strv(planned->subnets);
+    g_autoptr(GPtrArray) ports = list_ports(snapshot, profile->interface);
 
     kvmr_dbus_kvm_routed_network_set_uuid(network, profile->uuid);
     kvmr_dbus_kvm_routed_network_set_id(network, profile->id);
     kvmr_dbus_kvm_routed_network_set_interface(network, profile->interface);
     kvmr_dbus_kvm_routed_network_set_guest_subnets(network, (const char *const *) subnets);
     kvmr_dbus_kvm_routed_network_set_mtu(network, profile->mtu);
+    kvmr_dbus_kvm_routed_network_set_ports(network, (const char *const *) ports->pdata);
     kvmr_dbus_kvm_routed_network_set_links(network, links_to_variant(planned, plan, snapshot));
     kvmr_dbus_kvm_routed_network_set_peers(network, peers_to_variant(planned, plan, snapshot));
     kvmr_dbus_kvm_routed_network_set_findings(network, kvmr_findings_to_variant(planned->findings));

@@ -94,10 +94,12 @@ def prepare(paper):
 
 def bring_up(paper, cec):
     for lpar in cec.lpars.values():
+        paper.title(f"On {lpar.name}")
         for name in lpar.config["profiles"]:
-            with paper.step(f"{lpar.name}: nmcli connection up {name}"):
-                lpar.load_profile(lpar.profile(name), name)
-                lpar.up(name)
+            paper.indented("# " + lpar.add_profile(lpar.profile(name)))
+            with paper.step(f"# nmcli connection up {name}"):
+                lpar.run("nmcli", "connection", "up", name, timeout=90)
+            lpar.attach_guests()
 
 
 def show_table(paper, cec):

@@ -10,6 +10,7 @@ import subprocess
 import time
 import uuid
 
+import words
 from hosts import Host, LabError, link_commands, tail, wait_for
 
 BUS_NAME = "org.freedesktop.NetworkManager.KvmRouted"
@@ -222,6 +223,12 @@ class Lpar(Host):
         if re.search(r"^\s*type\s*=\s*kvm-routed\s*$", text, re.MULTILINE):
             text = self.expand(text)
         self.nmcli("connection", "load", self.write_profile(name, text))
+
+    def add_profile(self, text):
+        """Add a profile with type=kvm-routed as an administrator does; the command that did it."""
+        argv = ["nmcli", "connection", "add", *words.from_text(text)]
+        self.run(*argv)
+        return words.shown(argv)
 
     def profile(self, name):
         """The text of a kvm-routed profile of the topology."""

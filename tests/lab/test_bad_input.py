@@ -24,14 +24,13 @@ import signal
 import subprocess
 
 import labcase
+import words
 from bus import ERROR, Bus, BusError
 from hosts import LabError
 
 DATA = json.loads(pathlib.Path(__file__).with_name("bad-input.json").read_text(encoding="utf-8"))
 LONGEST_MESSAGE = 500  # characters
 COMMANDS = ("expand", "check", "plan")
-NMCLI_NAMES = {("connection", "id"): "con-name", ("connection", "interface-name"): "ifname",
-               ("connection", "type"): "type", ("ethernet", "mtu"): "802-3-ethernet.mtu"}
 NATIVE = {"bridge": {"stp": "false"}, "ethernet": {"mtu": "57344"}}
 
 
@@ -84,27 +83,9 @@ class Case:
     @property
     def nmcli(self):
         """The arguments of `nmcli connection add` that say the same."""
-        words, addresses, routes = [], [], []
-        for section, keys in self._profile.items():
-            for key, value in keys.items():
-                if value is None:
-                    continue
-                if re.fullmatch(r"address\d+", key):
-                    addresses.append(value)
-                elif re.fullmatch(r"route\d+", key):
-                    routes.append(value.replace(",", " "))
-                else:
-                    name = NMCLI_NAMES.get((section, key), f"{section}.{key}")
-                    words += [name, value]
-        words += ["ipv4.addresses", ",".join(addresses)] if addresses else []
-        words += ["ipv4.routes", ",".join(routes)] if routes else []
-        return [self._unescape(self._fill(word)) for word in words]
-
-    @staticmethod
-    def _unescape(text):
-        """A command line has no escapes."""
-        letters = {"n": "\n", "t": "\t", "r": "\r", "s": " ", "\\": "\\"}
-        return re.sub(r"\\(.)", lambda found: letters.get(found[1], found[0]), text)
+        return words.from_sections({section: {key: value and self._fill(value)
+                                              for key, value in keys.items()}
+                                    for section, keys in self._profile.items()})
 
     @property
     def is_about_setting(self):
@@ -313,7 +294,7 @@ class Doors(BadInput):
         """What is wrong with the command, not with the profile."""
         good = ["type", "kvm-routed", "con-name", "x", "ifname", "br-x", "ip4", "10.136.11.254/24",
                 "autoconnect", "no", "uplink", "o5s_10g_1"]
-        for words, says in (
+        for pairs, says in (
                 ([*good, "peer"], ["peer", "missing"]),
                 ([*good, "kvm-routed.peers"], ["kvm-routed.peers", "missing"]),
                 ([*good, "ip4"], ["ip4", "missing"]),
@@ -337,8 +318,8 @@ class Doors(BadInput):
                 (["type", "kvm-routed", "ifname", "*", "ip4", "10.1.1.1/24"], []),
                 (["type", "kvm-routed", "uplink", "ifname", "br-x"], ["ifname"]),
                 (["ip4", "10.1.1.1/24", "ifname", "a b", "type", "kvm-routed"], ["a b"])):
-            with self.subTest(words):
-                done = self.lpar.run("nmcli", "connection", "add", *words, check=False)
+            with self.subTest(pairs):
+                done = self.lpar.run("nmcli", "connection", "add", *pairs, check=False)
                 self.assertEqual((done.returncode, done.stdout), (2, ""), done)
                 self.assertRegex(done.stderr, r"\AError: [^\n]+\n\Z")
                 for word in says:

@@ -123,6 +123,7 @@ class Interface(DBus):
             "Interface": "br-ex",
             "State": "active",
             "StateReason": "",
+            "Ports": ["vnet1", "vnet2", "vnet3", "vnet4"],
             "GuestSubnets": ["10.136.11.0/24", "10.137.11.0/24"],
             "Mtu": 57344,
             "Links": [{"name": name, "role": role, "present": True, "ready": True,

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What `meson install` puts where, and whether each piece of it works in its place."""
 
+import json
 import os
 import pathlib
 import re
 import stat
+import tempfile
 import xml.etree.ElementTree as ET
 
 import labcase
@@ -12,16 +14,18 @@ import product
 from lpar import BUS_NAME
 
 NAME = "guests11"
-COMMANDS = ("status", "plan", "check", "monitor", "expand", "help")
+COMMANDS = ("connection", "status", "plan", "check", "monitor", "expand", "help")
 DISPATCHER = "usr/lib/NetworkManager/dispatcher.d"
 UNIT = "usr/lib/systemd/system/nm-kvm-routed.service"
 POLICY = f"usr/share/dbus-1/system.d/{BUS_NAME}.conf"
 ACTIVATION = f"usr/share/dbus-1/system-services/{BUS_NAME}.service"
 PROTOCOLS = "rt_protos.d/kvm-routed.conf"
-PROGRAMS = ("usr/bin/kvm-routedctl", "usr/libexec/nm-kvm-routed", f"{DISPATCHER}/90-kvm-routed",
+PROGRAMS = ("usr/bin/kvm-routedctl", "usr/sbin/nmcli", "usr/libexec/kvm-routed-nmcli",
+            "usr/libexec/nm-kvm-routed", f"{DISPATCHER}/90-kvm-routed",
             f"{DISPATCHER}/pre-up.d/90-kvm-routed", f"{DISPATCHER}/pre-down.d/90-kvm-routed")
 PAGES = {"usr/share/man/man1/kvm-routedctl.1", "usr/share/man/man5/nm-settings-kvm-routed.5",
-         "usr/share/man/man8/nm-kvm-routed.8"}
+         "usr/share/man/man8/nm-kvm-routed.8", "usr/share/man/man8/nmcli-kvm-routed.8"}
+DRACUT = "usr/lib/dracut/dracut.conf.d/50-kvm-routed-nmcli.conf"
 COMPLETION = "usr/share/bash-completion/completions/kvm-routedctl"
 # systemd-networkd has 2.8, nm-priv-helper 1.9.
 EXPOSURE = 2.2
@@ -57,20 +61,44 @@ class Tree(Install):
             if not path.is_dir() or path.is_symlink():
                 found[name] = stat.filemode(state.st_mode)
         share = "usr/share" if os.path.isdir("/usr/share/iproute2") else "etc"
-        data = {POLICY, ACTIVATION, UNIT, COMPLETION, f"{share}/iproute2/{PROTOCOLS}", *PAGES}
+        data = {POLICY, ACTIVATION, UNIT, COMPLETION, DRACUT, f"{share}/iproute2/{PROTOCOLS}", *PAGES}
         self.assertEqual(found, {**dict.fromkeys(PROGRAMS, "-rwxr-xr-x"),
                                  **dict.fromkeys(data, "-rw-r--r--")})
 
     def test_what_the_programs_link(self):
-        """Only the service knows the kernel and libnm; nobody has libdbus."""
+        """Only the service knows the kernel; profiles of NetworkManager are for it and the helper of
+        the nmcli front; nobody has libdbus."""
         for program in PROGRAMS:
             with self.subTest(program):
                 libraries = self.run_quietly("ldd", f"/{program}")
                 self.assertNotIn("not found", libraries)
                 self.assertNotIn("libdbus", libraries)
-                for library in ("libnm.so", "libnftables.so", "libnl-3.so"):
-                    has = self.assertIn if program.endswith("nm-kvm-routed") else self.assertNotIn
-                    has(library, libraries)
+                for library, users in (("libnm.so", ("nm-kvm-routed", "kvm-routed-nmcli")),
+                                       ("libnftables.so", ("nm-kvm-routed",)),
+                                       ("libnl-3.so", ("nm-kvm-routed",))):
+                    is_user = pathlib.Path(program).name in users
+                    (self.assertIn if is_user else self.assertNotIn)(library, libraries)
+
+    def test_other_fronts(self):
+        """Where /usr/sbin is /usr/bin, a shell function; or no front at all."""
+        function = {"/usr/libexec/kvm-routed/nmcli", "/etc/profile.d/kvm-routed-nmcli.sh"}
+        for option, there in (("function", function), ("disabled", set())):
+            with self.subTest(option), tempfile.TemporaryDirectory() as directory:
+                product.run(["meson", "setup", "--prefix=/usr", f"-Dnmcli_front={option}",
+                             "-Dtests=false", directory])
+                plan = json.loads(product.run(["meson", "introspect", "--installed", directory]))
+                fronts = {path for path in plan.values()
+                          if path.endswith("/nmcli") or "kvm-routed-nmcli." in path}
+                self.assertEqual({path for path in fronts if "/man/" not in path}, there)
+                snippet = pathlib.Path(directory) / "data/kvm-routed-nmcli.sh"
+                if there:
+                    shown = self.run_quietly("bash", "-c", f"source {snippet}; type nmcli")
+                    self.assertIn('/usr/libexec/kvm-routed/nmcli "$@"', shown)
+
+    def test_dracut_takes_the_real_nmcli(self):
+        lines = (self.root / DRACUT).read_text(encoding="utf-8").splitlines()
+        self.assertEqual([line for line in lines if not line.startswith("#")],
+                         ['install_items+=" /usr/bin/nmcli "'])
 
     def test_dispatcher_programs_are_files_of_their_own(self):
         files = [self.root / program for program in PROGRAMS if DISPATCHER in program]
@@ -265,6 +293,9 @@ class Programs(Install):
         cases = ((("",), set(COMMANDS)), (("st",), {"status"}), (("help", "p"), {"plan"}),
                  (("status", "--j"), {"--json"}), (("--v",), {"--version"}),
                  (("check", "o5s_10"), {"o5s_10g_1"}),
+                 (("connection", "add", "type", "kvm"), {"kvm-routed"}),
+                 (("connection", "add", "type", "kvm-routed", "upl"), {"uplink"}),
+                 (("connection", "mod"), {"modify"}),
                  (("expand", "/etc/dbus-1/sys"), {"/etc/dbus-1/system.d/"}))
         for typed, wanted in cases:
             with self.subTest(typed):

@@ -213,9 +213,10 @@ class Up(Front):
         self.lpar.attach_guests()
         done = self.front("connection", "up", ID)
         self.assertEqual(done.returncode, 0)
-        self.assertRegex(done.stderr, r"\AWarning: 'guests' was up before: .*reapply br-ex'.*\n\Z")
+        self.assertRegex(done.stderr, r"\AWarning: 'guests' was up before, .* \(vnet1, .*reapply br-ex'.*\n\Z")
         ports = self.lpar.ip("link", "show", "master", "br-ex")
         self.assertEqual(ports, [], "what the warning says is so")
+        self.good("connection", "up", ID)
 
     def test_degraded(self):
         self.good(*QUIET, "uplink", "o5s_10g_9")

@@ -227,33 +227,40 @@ find_ours(const KvmrNmcliWords *words)
     return profile && kvmr_nm_profile_is_ours(profile) ? g_steal_pointer(&profile) : NULL;
 }
 
+/* Returns: (transfer full) (nullable): the guests' ports, if the network is up and has some */
+static char *
+list_ports(const KvmrNmProfile *profile)
+{
+    g_autoptr(KvmrClient) client = kvmr_client_new(NULL);
+    g_autoptr(GPtrArray) networks = NULL;
+    g_auto(GStrv) ports = NULL;
+    const KvmrInfo *network;
+
+    if (!client)
+        return NULL;
+    kvmr_client_set_timeout(client, SHORT_WAIT);
+    networks = kvmr_client_networks(client, NULL);
+    network = networks ? find_network(networks, kvmr_nm_profile_get(profile, "uuid")) : NULL;
+    if (!network || !g_variant_lookup(network->properties, "Ports", "^as", &ports) || !ports[0])
+        return NULL;
+    return g_strjoinv(", ", ports);
+}
+
 /* NetworkManager makes the bridge anew, and knows nothing of the guests that were attached. */
 static void
-warn_of_lost_ports(const KvmrNmProfile *profile)
+warn_of_lost_ports(const KvmrNmProfile *profile, const char *ports)
 {
     const char      *interface = kvmr_nm_profile_get(profile, "interface-name");
     g_autofree char *text = g_strdup_printf(
-        _("'%s' was up before: guests must be attached to %s again; 'nmcli device "
-          "reapply %s' changes a network without that"),
+        _("'%s' was up before, and its guests must be attached to %s again (%s); "
+          "'nmcli device reapply %s' changes a network without that"),
         kvmr_nm_profile_get(profile, "id"),
         interface,
+        ports,
         interface);
     g_autofree char *printable = kvmr_printable(text);
 
     (void) fprintf(stderr, _("Warning: %s\n"), printable);
-}
-
-static gboolean
-runs(const KvmrNmProfile *profile)
-{
-    g_autoptr(KvmrClient) client = kvmr_client_new(NULL);
-    g_autoptr(GPtrArray) networks = NULL;
-
-    if (!client)
-        return FALSE;
-    kvmr_client_set_timeout(client, SHORT_WAIT);
-    networks = kvmr_client_networks(client, NULL);
-    return networks && find_network(networks, kvmr_nm_profile_get(profile, "uuid"));
 }
 
 static guint
@@ -272,17 +279,17 @@ kvmr_nmcli_up(const KvmrNmcliWords *words)
 {
     g_autoptr(KvmrNmProfile) profile = find_ours(words);
     g_autoptr(GPtrArray) argv = kvmr_nmcli_words_new();
-    gboolean was_up;
-    int      status;
+    g_autofree char *ports = NULL;
+    int              status;
 
     if (!profile)
         return kvmr_nmcli_become(words->argv);
-    was_up = runs(profile);
+    ports = list_ports(profile);
     for (char **word = words->argv + 1; *word; word++)
         g_ptr_array_add(argv, *word);
     status = kvmr_nmcli_run(argv);
-    if (status == KVMR_NMCLI_EXIT_OK && was_up)
-        warn_of_lost_ports(profile);
+    if (status == KVMR_NMCLI_EXIT_OK && ports)
+        warn_of_lost_ports(profile, ports);
     if (status != KVMR_NMCLI_EXIT_OK || seconds_to_wait(words) == 0)
         return status;
     return wait_for(profile, seconds_to_wait(words));
