@@ -16,25 +16,29 @@ def blocks():
 
 class Readme(labcase.LabCase):
     def test_use(self):
-        install, use, reapply, down = blocks()
+        install, use, change, down, file = blocks()
         self.assertIn("meson install", install)
         lpar, guest = self.cec["lpar11"], self.cec["lpar11/guest1"]
         self.addCleanup(lpar.nmcli, "connection", "delete", "guests11", check=False)
 
-        shown = lpar.run("bash", "-euo", "pipefail", "-c", f"cd /run\n{use}").stdout
-        self.assertIn("guests11 (br-ex) is active", shown)
-        self.assertIn("table arp kvm_routed", shown)
+        self.assertIn("guests11 (br-ex) is active", self.type_in(use))
         lpar.attach_guests()
-        lpar.wait_state("guests11", "active")
         for address in ("10.10.10.10", "172.18.0.100"):
             ping = guest.ping(address)
             self.assertTrue(ping, ping.output)
 
-        lpar.sh(reapply)
+        self.assertIn("10.136.13.0/24 172.31.56.3", self.type_in(change))
+        lpar.wait_for(lambda: "10.136.13.0/24" in lpar.run("ip", "route").stdout, 10, "the route")
         self.assertEqual(lpar.service_state("guests11"), "active")
-        lpar.sh(down)
+        self.type_in(down)
         lpar.wait_for(lambda: not lpar.networks(), 20, "the network ended")
         self.assertNotIn("kvm_routed", lpar.fingerprint()["nft list ruleset"])
+        self.assertIn("table arp kvm_routed", self.type_in(file))
+
+    def type_in(self, block):
+        """In a shell of the LPAR that ends with the first command that fails; the output."""
+        script = f"cd /run\n{block}"
+        return self.cec["lpar11"].run("bash", "-euo", "pipefail", "-c", script, timeout=120).stdout
 
 
 if __name__ == "__main__":
