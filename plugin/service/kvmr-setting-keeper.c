@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "service/kvmr-setting-keeper.h"
+
+#include <glib/gi18n-lib.h>
+
+#include "service/kvmr-nm-profile.h"
+#include "setting/kvmr-error.h"
+
+struct _KvmrSettingKeeper {
+    GHashTable *settings; /* UUID in lower case -> table of keys and values */
+};
+
+KvmrSettingKeeper *
+kvmr_setting_keeper_new(void)
+{
+    KvmrSettingKeeper *self = g_new0(KvmrSettingKeeper, 1);
+
+    self->settings = g_hash_table_new_full(
+        g_str_hash, g_str_equal, g_free, (GDestroyNotify) g_hash_table_unref);
+    return self;
+}
+
+void
+kvmr_setting_keeper_free(KvmrSettingKeeper *self)
+{
+    g_hash_table_unref(self->settings);
+    g_free(self);
+}
+
+static GHashTable *
+find_setting(KvmrSettingKeeper *self, const char *uuid)
+{
+    g_autofree char *key = g_ascii_strdown(uuid, -1);
+
+    return g_hash_table_lookup(self->settings, key);
+}
+
+/* Why a network is not routed although its interface is up. */
+static char *
+explain_loss(KvmrSettingKeeper *self,
+             NMConnection      *applied,
+             NMConnection      *stored,
+             const char        *interface)
+{
+    const char *uuid = nm_connection_get_uuid(applied);
+
+    if (kvmr_nm_profile_has_setting(stored))
+        return g_strdup_printf(_("it was activated without its kvm-routed setting, which its "
+                                 "profile has again; nmcli device reapply %s"),
+                               interface);
+    if (find_setting(self, uuid))
+        return g_strdup_printf(_("it was activated without its kvm-routed setting, which another "
+                                 "editor dropped; kvm-routedctl restore %s, then nmcli device "
+                                 "reapply %s"),
+                               interface,
+                               interface);
+    return g_strdup_printf(_("it was activated without its kvm-routed setting, which another "
+                             "editor dropped; load its profile anew, then nmcli device reapply "
+                             "%s; or make it a plain bridge: nmcli connection modify %s "
+                             "bridge.mac-address \"\""),
+                           interface,
+                           uuid);
+}
+
+static KvmrNetwork *
+new_lost(KvmrSettingKeeper *self,
+         NMConnection      *applied,
+         NMConnection      *stored,
+         const char        *interface)
+{
+    KvmrNetwork     *network;
+    g_autofree char *reason = NULL;
+
+    if (!find_setting(self, nm_connection_get_uuid(applied)) &&
+        !kvmr_nm_profile_was_routed(applied))
+        return NULL;
+    network = kvmr_nm_profile_to_refused(applied, interface, "");
+    reason = explain_loss(self, applied, stored, network->profile->interface);
+    g_free(network->refused);
+    network->refused = g_steal_pointer(&reason);
+    return network;
+}
+
+static KvmrNetwork *
+new_network(KvmrSettingKeeper *self, NMConnection *applied, const char *interface)
+{
+    g_autoptr(GError) error = NULL;
+    KvmrNetwork *network = kvmr_nm_profile_to_network(applied, &error);
+
+    if (!network)
+        return kvmr_nm_profile_to_refused(applied, interface, error->message);
+    g_hash_table_replace(
+        self->settings, g_strdup(network->profile->uuid), kvmr_nm_profile_get_setting(applied));
+    return network;
+}
+
+KvmrNetwork *
+kvmr_setting_keeper_take_in(KvmrSettingKeeper *self,
+                            NMConnection      *applied,
+                            NMConnection      *stored,
+                            const char        *interface)
+{
+    KvmrNetwork *network = kvmr_nm_profile_has_setting(applied)
+                               ? new_network(self, applied, interface)
+                               : new_lost(self, applied, stored, interface);
+
+    if (network)
+        (void) kvmr_setting_keeper_compare(network, stored);
+    return network;
+}
+
+/* Returns: (transfer full) (nullable) */
+static char *
+why_invalid(NMConnection *profile)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(KvmrNetwork) network = kvmr_nm_profile_to_network(profile, &error);
+
+    return network ? NULL : g_strdup(error->message);
+}
+
+gboolean
+kvmr_setting_keeper_compare(KvmrNetwork *network, NMConnection *stored)
+{
+    gboolean         lost = stored && !kvmr_nm_profile_has_setting(stored);
+    g_autofree char *invalid = stored && !lost ? why_invalid(stored) : NULL;
+
+    if (network->setting_lost == lost && g_strcmp0(network->setting_invalid, invalid) == 0)
+        return FALSE;
+    network->setting_lost = lost;
+    g_free(network->setting_invalid);
+    network->setting_invalid = g_steal_pointer(&invalid);
+    return TRUE;
+}
+
+void
+kvmr_setting_keeper_restore(KvmrSettingKeeper *self,
+                            const KvmrNetwork *network,
+                            NMConnection      *stored,
+                            GTask             *task)
+{
+    const KvmrProfile *profile = network->profile;
+    GHashTable        *setting = find_setting(self, profile->uuid);
+
+    if (network->setting_lost || network->setting_invalid) {
+        if (setting) {
+            kvmr_nm_profile_put_setting_async(NM_REMOTE_CONNECTION(stored), setting, task);
+            return;
+        }
+        g_task_return_new_error(task,
+                                KVMR_ERROR,
+                                KVMR_ERROR_NOT_FOUND,
+                                _("the setting that profile %s had is not known any more: load "
+                                  "the profile anew from its kvm-routed file"),
+                                profile->id);
+    } else {
+        g_task_return_new_error(task,
+                                KVMR_ERROR,
+                                KVMR_ERROR_INVALID,
+                                _("profile %s has its kvm-routed setting: there is nothing to "
+                                  "restore"),
+                                profile->id);
+    }
+    g_object_unref(task);
+}
+
+void
+kvmr_setting_keeper_forget(KvmrSettingKeeper *self, NMConnection *profile)
+{
+    g_autofree char *key = g_ascii_strdown(nm_connection_get_uuid(profile), -1);
+
+    g_hash_table_remove(self->settings, key);
+}
