@@ -354,7 +354,8 @@ check_setting_lost(const Context *context)
                 g_strdup_printf(_("the stored profile %s has no kvm-routed setting any more: "
                                   "another editor dropped it"),
                                 profile->id),
-                g_strdup_printf(_("kvm-routedctl restore %s, before the next activation"),
+                g_strdup_printf(_("kvm-routedctl restore %s, before the next activation or restart "
+                                  "of NetworkManager"),
                                 profile->interface));
 }
 

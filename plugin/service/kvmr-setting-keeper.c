@@ -42,13 +42,11 @@ explain_loss(KvmrSettingKeeper *self,
              NMConnection      *stored,
              const char        *interface)
 {
-    const char *uuid = nm_connection_get_uuid(applied);
-
     if (kvmr_nm_profile_has_setting(stored))
         return g_strdup_printf(_("it was activated without its kvm-routed setting, which its "
                                  "profile has again; nmcli device reapply %s"),
                                interface);
-    if (find_setting(self, uuid))
+    if (find_setting(self, nm_connection_get_uuid(applied)))
         return g_strdup_printf(_("it was activated without its kvm-routed setting, which another "
                                  "editor dropped; kvm-routedctl restore %s, then nmcli device "
                                  "reapply %s"),
@@ -56,10 +54,8 @@ explain_loss(KvmrSettingKeeper *self,
                                interface);
     return g_strdup_printf(_("it was activated without its kvm-routed setting, which another "
                              "editor dropped; load its profile anew, then nmcli device reapply "
-                             "%s; or make it a plain bridge: nmcli connection modify %s "
-                             "bridge.mac-address \"\""),
-                           interface,
-                           uuid);
+                             "%s; see OTHER EDITORS in nm-settings-kvm-routed(5)"),
+                           interface);
 }
 
 static KvmrNetwork *

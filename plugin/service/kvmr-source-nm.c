@@ -342,7 +342,9 @@ on_connection_added(NMClient *client, NMRemoteConnection *connection, KvmrSource
 static void
 on_connection_removed(NMClient *client, NMRemoteConnection *connection, KvmrSourceNM *self)
 {
-    kvmr_setting_keeper_forget(self->keeper, NM_CONNECTION(connection));
+    /* Else NetworkManager went away, and the profile did not. */
+    if (nm_client_get_dbus_name_owner(client))
+        kvmr_setting_keeper_forget(self->keeper, NM_CONNECTION(connection));
 }
 
 static void
@@ -398,16 +400,26 @@ find_device(KvmrSourceNM *self, const char *interface, const char *uuid)
     return nm_client_get_device_by_iface(self->client, interface);
 }
 
+static Tracked *
+find_network(KvmrSourceNM *self, const char *uuid)
+{
+    for (guint i = 0; i < self->tracked->len; i++) {
+        Tracked *tracked = g_ptr_array_index(self->tracked, i);
+
+        if (tracked->network && strcmp(tracked->network->profile->uuid, uuid) == 0)
+            return tracked;
+    }
+    return NULL;
+}
+
 /* NetworkManager waits for us in pre-down; its signal of the new state may come later. */
 static void
 leave(KvmrSourceNM *self, const char *uuid)
 {
-    for (guint i = self->tracked->len; i > 0; i--) {
-        Tracked *tracked = g_ptr_array_index(self->tracked, i - 1);
+    Tracked *tracked;
 
-        if (tracked->network && strcmp(tracked->network->profile->uuid, uuid) == 0)
-            drop(self, tracked);
-    }
+    while ((tracked = find_network(self, uuid)))
+        drop(self, tracked);
 }
 
 static void
@@ -495,18 +507,6 @@ lookup(KvmrSource *source, const char *name, GError **error)
     return kvmr_nm_profile_to_network(connection, error);
 }
 
-static Tracked *
-find_network(KvmrSourceNM *self, const char *uuid)
-{
-    for (guint i = 0; i < self->tracked->len; i++) {
-        Tracked *tracked = g_ptr_array_index(self->tracked, i);
-
-        if (tracked->network && strcmp(tracked->network->profile->uuid, uuid) == 0)
-            return tracked;
-    }
-    return NULL;
-}
-
 static void
 restore_async(KvmrSource         *source,
               const char         *uuid,
@@ -524,8 +524,11 @@ restore_async(KvmrSource         *source,
         g_task_return_new_error(task,
                                 KVMR_ERROR,
                                 KVMR_ERROR_NOT_FOUND,
-                                _("the profile with the UUID %s is not up, or was deleted"),
-                                uuid);
+                                "%s",
+                                nm_client_get_nm_running(self->client)
+                                    ? _("NetworkManager has no profile with that UUID up")
+                                    : _("NetworkManager does not run: systemctl status "
+                                        "NetworkManager"));
 }
 
 static void

@@ -137,7 +137,7 @@ test_activated_without(void)
 
     /* Of a profile that was never seen with the setting, its MAC address alone can tell. */
     assert_lost(keeper, OWN_MAC, FOREIGN, NULL);
-    assert_lost(keeper, MADE_MAC, FOREIGN, "bridge.mac-address");
+    assert_lost(keeper, MADE_MAC, FOREIGN, "load its profile anew");
     assert_lost(keeper, MADE_MAC, VALID, "nmcli device reapply br-ex");
 
     network = kvmr_setting_keeper_take_in(keeper, before, before, "br-ex");
