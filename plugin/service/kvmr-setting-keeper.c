@@ -129,34 +129,62 @@ kvmr_setting_keeper_compare(KvmrNetwork *network, NMConnection *stored)
     return TRUE;
 }
 
+static gboolean
+has_exactly(NMConnection *profile, GHashTable *setting)
+{
+    g_autoptr(GHashTable) other = kvmr_nm_profile_get_setting(profile);
+    GHashTableIter iter;
+    const char    *key, *value;
+
+    g_hash_table_iter_init(&iter, setting);
+    while (g_hash_table_iter_next(&iter, (gpointer *) &key, (gpointer *) &value)) {
+        if (g_strcmp0(g_hash_table_lookup(other, key), value) != 0)
+            return FALSE;
+    }
+    return g_hash_table_size(other) == g_hash_table_size(setting);
+}
+
+/* Returns: whether there is something to restore, and it is known */
+static gboolean
+may_restore(const KvmrNetwork *network, NMConnection *stored, GHashTable *setting, GError **error)
+{
+    const char *id = network->profile->id;
+
+    if (!network->setting_lost && !network->setting_invalid)
+        return kvmr_error_invalid(
+            error, _("profile %s has its kvm-routed setting: there is nothing to restore"), id);
+    if (!setting) {
+        g_set_error(error,
+                    KVMR_ERROR,
+                    KVMR_ERROR_NOT_FOUND,
+                    _("the setting that profile %s had is not known any more: load the profile "
+                      "anew from its kvm-routed file"),
+                    id);
+        return FALSE;
+    }
+    if (!has_exactly(stored, setting))
+        return TRUE;
+    return kvmr_error_invalid(error,
+                              _("profile %s has the kvm-routed setting that runs; correct this: "
+                                "%s"),
+                              id,
+                              network->setting_invalid);
+}
+
 void
 kvmr_setting_keeper_restore(KvmrSettingKeeper *self,
                             const KvmrNetwork *network,
                             NMConnection      *stored,
                             GTask             *task)
 {
-    const KvmrProfile *profile = network->profile;
-    GHashTable        *setting = find_setting(self, profile->uuid);
+    GHashTable *setting = find_setting(self, network->profile->uuid);
+    g_autoptr(GError) error = NULL;
 
-    if (network->setting_lost || network->setting_invalid) {
-        if (setting) {
-            kvmr_nm_profile_put_setting_async(NM_REMOTE_CONNECTION(stored), setting, task);
-            return;
-        }
-        g_task_return_new_error(task,
-                                KVMR_ERROR,
-                                KVMR_ERROR_NOT_FOUND,
-                                _("the setting that profile %s had is not known any more: load "
-                                  "the profile anew from its kvm-routed file"),
-                                profile->id);
-    } else {
-        g_task_return_new_error(task,
-                                KVMR_ERROR,
-                                KVMR_ERROR_INVALID,
-                                _("profile %s has its kvm-routed setting: there is nothing to "
-                                  "restore"),
-                                profile->id);
+    if (may_restore(network, stored, setting, &error)) {
+        kvmr_nm_profile_put_setting_async(NM_REMOTE_CONNECTION(stored), setting, task);
+        return;
     }
+    g_task_return_error(task, g_steal_pointer(&error));
     g_object_unref(task);
 }
 

@@ -377,6 +377,7 @@ class Lost(Editors):
         self.lpar.down(NAME)
         self.lpar.signal_service(signal.SIGTERM)
         self.lpar.nmcli("connection", "up", NAME)
+        self.lpar.wait_for(self.lpar.service_pid, 20, "the dispatcher starts the service")
         reason = self.assert_failed("load its profile anew", "OTHER EDITORS")
         done = self.lpar.run("kvm-routedctl", "restore", "br-ex", check=False)
         self.assertEqual((done.returncode, done.stdout), (10, ""))

@@ -97,6 +97,7 @@ test_refused(CtlFixture *fixture, gconstpointer data)
     g_autoptr(GString) restored = g_string_new(NULL);
     Answer answer = {.restored = restored};
 
+    g_assert_nonnull(network);
     g_signal_connect(fixture->service->manager, "handle-restore", G_CALLBACK(on_restore), &answer);
     for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
         answer.error = cases[i].error;
@@ -116,6 +117,7 @@ test_which(CtlFixture *fixture, gconstpointer data)
     g_autoptr(GString) restored = g_string_new(NULL);
     Answer answer = {.restored = restored};
 
+    g_assert_nonnull(network);
     kvmr_dbus_kvm_routed_network_set_uuid(twin, OTHER_UUID);
     g_signal_connect(fixture->service->manager, "handle-restore", G_CALLBACK(on_restore), &answer);
     assert_restore(fixture,

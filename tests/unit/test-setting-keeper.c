@@ -165,16 +165,20 @@ test_spoiled_is_not_kept(void)
 }
 
 static void
-assert_not_restored(KvmrSettingKeeper *keeper, const KvmrNetwork *network, int code)
+assert_not_restored(KvmrSettingKeeper *keeper,
+                    const KvmrNetwork *network,
+                    NMConnection      *stored,
+                    int                code,
+                    const char        *says)
 {
     g_autoptr(GTask) task = g_task_new(NULL, NULL, NULL, NULL);
-    g_autoptr(NMConnection) stored = new_profile(OWN_MAC, FOREIGN);
     g_autoptr(GError) error = NULL;
 
     kvmr_setting_keeper_restore(keeper, network, stored, g_object_ref(task));
     g_assert_false(g_task_propagate_boolean(task, &error));
     g_assert_error(error, KVMR_ERROR, code);
     g_assert_nonnull(strstr(error->message, "guests11"));
+    g_assert_nonnull(strstr(error->message, says));
 }
 
 static void
@@ -182,12 +186,21 @@ test_nothing_to_restore(void)
 {
     KvmrSettingKeeper *keeper = kvmr_setting_keeper_new();
     g_autoptr(NMConnection) profile = new_profile(OWN_MAC, VALID);
+    g_autoptr(NMConnection) private = new_profile(OWN_MAC, VALID);
+    g_autoptr(NMConnection) lost = new_profile(OWN_MAC, FOREIGN);
     g_autoptr(KvmrNetwork) network = kvmr_setting_keeper_take_in(keeper, profile, profile, "br-ex");
 
-    assert_not_restored(keeper, network, KVMR_ERROR_INVALID);
+    assert_not_restored(keeper, network, profile, KVMR_ERROR_INVALID, "nothing to restore");
+
+    /* Something else is wrong with the profile. */
+    nm_setting_connection_add_permission(
+        nm_connection_get_setting_connection(private), "user", "guest", NULL);
+    g_assert_true(kvmr_setting_keeper_compare(network, private));
+    assert_not_restored(keeper, network, private, KVMR_ERROR_INVALID, "connection.permissions");
+
+    g_assert_true(kvmr_setting_keeper_compare(network, lost));
     kvmr_setting_keeper_forget(keeper, profile);
-    network->setting_lost = TRUE;
-    assert_not_restored(keeper, network, KVMR_ERROR_NOT_FOUND);
+    assert_not_restored(keeper, network, lost, KVMR_ERROR_NOT_FOUND, "not known any more");
     kvmr_setting_keeper_free(keeper);
 }
 
