@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "cli/kvmr-bus.h"
+#include "setting/kvmr-identity.h"
 #include "setting/kvmr-setting.h"
 
 #define NM_NAME "org.freedesktop.NetworkManager"
@@ -189,6 +190,35 @@ has_our_setting(GVariant *settings)
     return FALSE;
 }
 
+/* An editor may have dropped the setting: the service says so, also where it did not run. */
+static gboolean
+had_our_setting(GVariant *settings, const char *uuid)
+{
+    g_autoptr(GVariant) bridge = g_variant_lookup_value(settings, "bridge", G_VARIANT_TYPE_VARDICT);
+    g_autoptr(GVariant) address = NULL;
+    const guint8 *bytes;
+    gsize         length;
+    char          mac[KVMR_MAC_TEXT];
+
+    if (bridge)
+        address = g_variant_lookup_value(bridge, "mac-address", G_VARIANT_TYPE_BYTESTRING);
+    if (!address)
+        return FALSE;
+    bytes = g_variant_get_fixed_array(address, &length, sizeof(guint8));
+    if (length != 6)
+        return FALSE;
+    (void) g_snprintf(mac,
+                      sizeof(mac),
+                      "%02x:%02x:%02x:%02x:%02x:%02x",
+                      bytes[0],
+                      bytes[1],
+                      bytes[2],
+                      bytes[3],
+                      bytes[4],
+                      bytes[5]);
+    return kvmr_identity_made_mac(uuid, mac);
+}
+
 static gboolean
 is_for_service(GDBusConnection *bus,
                const KvmrEvent *event,
@@ -216,7 +246,7 @@ is_for_service(GDBusConnection *bus,
                                    _("NetworkManager does not tell about its profile: "));
         return FALSE;
     }
-    *answer = settings && has_our_setting(settings);
+    *answer = settings && (has_our_setting(settings) || had_our_setting(settings, event->uuid));
     return TRUE;
 }
 

@@ -36,6 +36,10 @@ static const KvmrCommand commands[] = {
      "FILE",
      N_("Print the NetworkManager profile that the kvm-routed profile in FILE stands for"),
      kvmr_cmd_expand},
+    {"restore",
+     "NETWORK",
+     N_("Write the setting that NETWORK has back into its profile, which has lost it; for root"),
+     kvmr_cmd_restore},
     {"help", "[COMMAND]", N_("Show this help, or that of COMMAND"), help},
 };
 

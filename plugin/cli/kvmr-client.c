@@ -168,6 +168,20 @@ kvmr_client_plan(KvmrClient *self, const char *profile, GError **error)
     return text;
 }
 
+gboolean
+kvmr_client_restore(KvmrClient *self, const char *uuid, GError **error)
+{
+    g_autoptr(GVariant) reply = call(self,
+                                     KVMR_BUS_PATH,
+                                     KVMR_BUS_INTERFACE,
+                                     "Restore",
+                                     g_variant_new("(s)", uuid),
+                                     "()",
+                                     error);
+
+    return reply != NULL;
+}
+
 int
 kvmr_client_exit_status(const GError *error)
 {

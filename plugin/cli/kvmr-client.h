@@ -33,6 +33,9 @@ GVariant *kvmr_client_check(KvmrClient *self, const char *profile, GError **erro
 /** Returns: (transfer full) */
 char *kvmr_client_plan(KvmrClient *self, const char *profile, GError **error);
 
+/** @uuid: see Restore of the D-Bus interface; for root. */
+gboolean kvmr_client_restore(KvmrClient *self, const char *uuid, GError **error);
+
 /** The exit status that says @error, of any function here. */
 int kvmr_client_exit_status(const GError *error);
 

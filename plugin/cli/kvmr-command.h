@@ -36,6 +36,7 @@ int kvmr_cmd_check(const KvmrCommand *self, char **argv);
 int kvmr_cmd_plan(const KvmrCommand *self, char **argv);
 int kvmr_cmd_monitor(const KvmrCommand *self, char **argv);
 int kvmr_cmd_expand(const KvmrCommand *self, char **argv);
+int kvmr_cmd_restore(const KvmrCommand *self, char **argv);
 
 /**
  * kvmr_command_parse: options and arguments of a command; answers --help

@@ -354,8 +354,28 @@ check_setting_lost(const Context *context)
                 g_strdup_printf(_("the stored profile %s has no kvm-routed setting any more: "
                                   "another editor dropped it"),
                                 profile->id),
-                g_strdup_printf(_("restore the keys kvm-routed.* in its [user] section before the "
-                                  "next activation of %s"),
+                g_strdup_printf(_("kvm-routedctl restore %s, before the next activation or restart "
+                                  "of NetworkManager"),
+                                profile->interface));
+}
+
+static void
+check_setting_invalid(const Context *context)
+{
+    const KvmrNetwork *network = context->network->network;
+    const KvmrProfile *profile = network->profile;
+
+    if (!network->setting_invalid)
+        return;
+    add_finding(context,
+                "setting-invalid",
+                KVMR_SEVERITY_WARNING,
+                NULL,
+                g_strdup_printf(_("the stored profile %s would not be routed: %s"),
+                                profile->id,
+                                network->setting_invalid),
+                g_strdup_printf(_("correct it before the next activation; kvm-routedctl restore %s "
+                                  "puts back the setting that runs"),
                                 profile->interface));
 }
 
@@ -384,6 +404,7 @@ kvmr_check_network(KvmrPlanNetwork    *network,
         check_link_missing,
         check_shared_subnet,
         check_setting_lost,
+        check_setting_invalid,
     };
     const Context context = {network, all, earlier, snapshot};
 

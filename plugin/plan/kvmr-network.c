@@ -98,6 +98,7 @@ kvmr_network_unref(KvmrNetwork *self)
         return;
     kvmr_profile_free(self->profile);
     g_free(self->refused);
+    g_free(self->setting_invalid);
     g_free(self);
 }
 
@@ -137,13 +138,14 @@ kvmr_network_guest_subnets(const KvmrNetwork *self)
  * The service's memory. Groups are UUIDs; lists are texts as users write them, so that reading goes
  * through the same strict parsers as a profile does.
  */
-#define KEY_ID            "id"
-#define KEY_INTERFACE     "interface"
-#define KEY_REFUSED       "refused"
-#define KEY_SETTING_LOST  "setting-lost"
-#define KEY_MTU           "mtu"
-#define KEY_ADDRESSES     "addresses"
-#define KEY_BEHIND_GUESTS "behind-guests"
+#define KEY_ID              "id"
+#define KEY_INTERFACE       "interface"
+#define KEY_REFUSED         "refused"
+#define KEY_SETTING_LOST    "setting-lost"
+#define KEY_SETTING_INVALID "setting-invalid"
+#define KEY_MTU             "mtu"
+#define KEY_ADDRESSES       "addresses"
+#define KEY_BEHIND_GUESTS   "behind-guests"
 
 static void
 write_network(GKeyFile *keyfile, const KvmrNetwork *network)
@@ -175,6 +177,8 @@ write_network(GKeyFile *keyfile, const KvmrNetwork *network)
     g_key_file_set_string(keyfile, group, KEY_ADDRESSES, addresses->str);
     g_key_file_set_string(keyfile, group, KEY_BEHIND_GUESTS, behind->str);
     g_key_file_set_boolean(keyfile, group, KEY_SETTING_LOST, network->setting_lost);
+    if (network->setting_invalid)
+        g_key_file_set_string(keyfile, group, KEY_SETTING_INVALID, network->setting_invalid);
     if (network->refused)
         g_key_file_set_string(keyfile, group, KEY_REFUSED, network->refused);
 
@@ -283,6 +287,7 @@ read_network(GKeyFile *keyfile, const char *uuid)
     }
     network = kvmr_network_new(profile);
     network->setting_lost = g_key_file_get_boolean(keyfile, uuid, KEY_SETTING_LOST, NULL);
+    network->setting_invalid = g_key_file_get_string(keyfile, uuid, KEY_SETTING_INVALID, NULL);
     return network;
 }
 

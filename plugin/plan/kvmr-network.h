@@ -11,12 +11,14 @@
  * @refused: why it must not be routed whatever the host looks like (bad setting, private profile),
  *   NULL if it may be; then only @profile's uuid, id and interface mean anything
  * @setting_lost: its stored profile has lost the setting that the running one has
+ * @setting_invalid: why its stored profile, which has one, could not be routed; NULL if it could
  */
 typedef struct {
     int          ref_count;
     KvmrProfile *profile;
     char        *refused;
     gboolean     setting_lost;
+    char        *setting_invalid;
 } KvmrNetwork;
 
 /** Uplinks, hipersockets and masquerade links together. The rules have an element for each pair of

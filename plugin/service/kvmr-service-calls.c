@@ -253,6 +253,7 @@ kvmr_service_connect_calls(KvmrService *self)
     g_signal_connect(self->skeleton, "handle-plan", G_CALLBACK(on_plan), self);
     g_signal_connect(self->skeleton, "handle-notify", G_CALLBACK(on_notify), self);
     g_signal_connect(self->skeleton, "handle-reapply", G_CALLBACK(on_reapply), self);
+    g_signal_connect(self->skeleton, "handle-restore", G_CALLBACK(kvmr_service_on_restore), self);
 }
 
 void

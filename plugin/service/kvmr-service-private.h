@@ -60,6 +60,12 @@ void kvmr_service_for_root_only(KvmrService           *self,
 /** Answers that only root may do this, and ends the call. */
 void kvmr_service_refuse(KvmrService *self, GDBusMethodInvocation *invocation);
 
+/** Answers Restore; a handler of the skeleton's signal. */
+gboolean kvmr_service_on_restore(KvmrDBusKvmRouted     *skeleton,
+                                 GDBusMethodInvocation *invocation,
+                                 const char            *uuid,
+                                 KvmrService           *self);
+
 /** Connects the methods of the service as a whole, or of one network, to what answers them. */
 void kvmr_service_connect_calls(KvmrService *self);
 void kvmr_service_connect_network_calls(KvmrService *self, KvmrDBusKvmRoutedNetwork *network);

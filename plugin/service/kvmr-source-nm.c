@@ -5,8 +5,9 @@
 #include <glib/gi18n-lib.h>
 #include <string.h>
 
+#include "service/kvmr-nm-profile.h"
+#include "service/kvmr-setting-keeper.h"
 #include "setting/kvmr-error.h"
-#include "setting/kvmr-setting.h"
 #include "setting/kvmr-text.h"
 
 /*
@@ -15,9 +16,6 @@
  * to leave the bus itself; a network of an interface that is gone is not routed meanwhile anyway.
  */
 #define ORPHAN_SECONDS 5
-
-/* Of an id or name in a log. */
-#define NAME_SHOWN 80
 
 /* How soon to ask again for what NetworkManager failed to tell: it may be about to quit. */
 #define READ_AGAIN_SECONDS 2
@@ -41,9 +39,10 @@ typedef struct {
 } Tracked;
 
 struct _KvmrSourceNM {
-    GObject    parent;
-    NMClient  *client;
-    GPtrArray *tracked; /* in the order of activation */
+    GObject            parent;
+    NMClient          *client;
+    GPtrArray         *tracked; /* in the order of activation */
+    KvmrSettingKeeper *keeper;
 };
 
 static void kvmr_source_nm_iface_init(KvmrSourceInterface *iface);
@@ -52,32 +51,6 @@ G_DEFINE_TYPE_WITH_CODE(KvmrSourceNM,
                         kvmr_source_nm,
                         G_TYPE_OBJECT,
                         G_IMPLEMENT_INTERFACE(KVMR_TYPE_SOURCE, kvmr_source_nm_iface_init))
-
-static gboolean
-has_setting(NMConnection *connection)
-{
-    NMSettingUser     *user;
-    const char *const *keys;
-
-    user = connection
-               ? (NMSettingUser *) nm_connection_get_setting(connection, NM_TYPE_SETTING_USER)
-               : NULL;
-    keys = user ? nm_setting_user_get_keys(user, NULL) : NULL;
-    for (guint i = 0; keys && keys[i]; i++) {
-        if (g_str_has_prefix(keys[i], KVMR_SETTING_PREFIX))
-            return TRUE;
-    }
-    return FALSE;
-}
-
-static KvmrNetwork *
-network_from_connection(NMConnection *connection, GError **error)
-{
-    g_autoptr(GKeyFile)
-        keyfile = nm_keyfile_write(connection, NM_KEYFILE_HANDLER_FLAGS_NONE, NULL, NULL, error);
-
-    return keyfile ? kvmr_network_new_from_keyfile(keyfile, error) : NULL;
-}
 
 /* May call back at once: nothing of ours must be half done. @waiting: (transfer full) */
 static void
@@ -151,7 +124,7 @@ may_carry_network(NMDevice *device)
     case NM_DEVICE_TYPE_OVS_INTERFACE:
         return TRUE;
     default:
-        return has_setting(stored_connection(device));
+        return kvmr_nm_profile_has_setting(stored_connection(device));
     }
 }
 
@@ -202,33 +175,19 @@ on_read_again(gpointer user_data)
     return G_SOURCE_REMOVE;
 }
 
-/* Its profile is not valid, or must not be used. What NetworkManager calls it may go into logs. */
-static KvmrNetwork *
-new_refused(NMConnection *connection, NMDevice *device, const GError *error)
-{
-    const char      *name = nm_device_get_iface(device);
-    g_autofree char *id = kvmr_text_escape(nm_connection_get_id(connection), NAME_SHOWN);
-    g_autofree char *interface = kvmr_text_escape(name ? name : "", NAME_SHOWN);
-
-    return kvmr_network_new_refused(
-        nm_connection_get_uuid(connection), id, interface, error->message);
-}
-
 /* @applied: what @tracked's device runs; NULL if it runs nothing */
 static void
 take_in(Tracked *tracked, NMConnection *applied)
 {
-    g_autoptr(GError) error = NULL;
-    NMConnection *stored = stored_connection(tracked->device);
-
     g_clear_pointer(&tracked->network, kvmr_network_unref);
-    if (!applied || !has_setting(applied))
+    if (!applied)
         return;
-    tracked->network = network_from_connection(applied, &error);
-    if (!tracked->network)
-        tracked->network = new_refused(applied, tracked->device, error);
-    tracked->network->setting_lost = stored && !has_setting(stored);
-    drop_orphan(tracked->source, tracked);
+    tracked->network = kvmr_setting_keeper_take_in(tracked->source->keeper,
+                                                   applied,
+                                                   stored_connection(tracked->device),
+                                                   nm_device_get_iface(tracked->device));
+    if (tracked->network)
+        drop_orphan(tracked->source, tracked);
 }
 
 static void
@@ -351,7 +310,8 @@ on_device_removed(NMClient *client, NMDevice *device, KvmrSourceNM *self)
         tracked->orphan_id = g_timeout_add_seconds(ORPHAN_SECONDS, on_orphan_forgotten, tracked);
 }
 
-/* An editor may have dropped the setting from the stored profile of a network that is up. */
+/* An editor may have dropped or spoiled the setting of the stored profile of a network that is up.
+ */
 static void
 on_connection_changed(NMConnection *connection, KvmrSourceNM *self)
 {
@@ -359,13 +319,14 @@ on_connection_changed(NMConnection *connection, KvmrSourceNM *self)
 
     for (guint i = 0; i < self->tracked->len; i++) {
         Tracked *tracked = g_ptr_array_index(self->tracked, i);
-        gboolean lost = !has_setting(connection);
 
         if (!tracked->network || stored_connection(tracked->device) != connection ||
-            tracked->network->setting_lost == lost)
+            !kvmr_setting_keeper_compare(tracked->network, connection))
             continue;
-        tracked->network->setting_lost = lost;
         changed = TRUE;
+        /* Why it is not routed may have another cure now. */
+        if (tracked->network->refused)
+            read_applied(tracked);
     }
     if (changed)
         kvmr_source_emit_changed(KVMR_SOURCE(self));
@@ -376,6 +337,14 @@ on_connection_added(NMClient *client, NMRemoteConnection *connection, KvmrSource
 {
     g_signal_connect_object(
         connection, NM_CONNECTION_CHANGED, G_CALLBACK(on_connection_changed), self, 0);
+}
+
+static void
+on_connection_removed(NMClient *client, NMRemoteConnection *connection, KvmrSourceNM *self)
+{
+    /* Else NetworkManager went away, and the profile did not. */
+    if (nm_client_get_dbus_name_owner(client))
+        kvmr_setting_keeper_forget(self->keeper, NM_CONNECTION(connection));
 }
 
 static void
@@ -431,16 +400,26 @@ find_device(KvmrSourceNM *self, const char *interface, const char *uuid)
     return nm_client_get_device_by_iface(self->client, interface);
 }
 
+static Tracked *
+find_network(KvmrSourceNM *self, const char *uuid)
+{
+    for (guint i = 0; i < self->tracked->len; i++) {
+        Tracked *tracked = g_ptr_array_index(self->tracked, i);
+
+        if (tracked->network && strcmp(tracked->network->profile->uuid, uuid) == 0)
+            return tracked;
+    }
+    return NULL;
+}
+
 /* NetworkManager waits for us in pre-down; its signal of the new state may come later. */
 static void
 leave(KvmrSourceNM *self, const char *uuid)
 {
-    for (guint i = self->tracked->len; i > 0; i--) {
-        Tracked *tracked = g_ptr_array_index(self->tracked, i - 1);
+    Tracked *tracked;
 
-        if (tracked->network && strcmp(tracked->network->profile->uuid, uuid) == 0)
-            drop(self, tracked);
-    }
+    while ((tracked = find_network(self, uuid)))
+        drop(self, tracked);
 }
 
 static void
@@ -494,7 +473,7 @@ find_profile(KvmrSourceNM *self, const char *name)
             return connection;
         if (g_strcmp0(nm_connection_get_id(connection), name) == 0)
             by_id = connection;
-        if (has_setting(connection) &&
+        if (kvmr_nm_profile_has_setting(connection) &&
             g_strcmp0(nm_connection_get_interface_name(connection), name) == 0)
             by_interface = connection;
     }
@@ -517,7 +496,7 @@ lookup(KvmrSource *source, const char *name, GError **error)
                     quoted);
         return NULL;
     }
-    if (!has_setting(connection)) {
+    if (!kvmr_nm_profile_has_setting(connection)) {
         (void) kvmr_error_invalid(
             error,
             _("profile %s is no kvm-routed profile: it has no key kvm-routed.* in its [user] "
@@ -525,7 +504,31 @@ lookup(KvmrSource *source, const char *name, GError **error)
             quoted);
         return NULL;
     }
-    return network_from_connection(connection, error);
+    return kvmr_nm_profile_to_network(connection, error);
+}
+
+static void
+restore_async(KvmrSource         *source,
+              const char         *uuid,
+              GAsyncReadyCallback callback,
+              gpointer            user_data)
+{
+    KvmrSourceNM *self = KVMR_SOURCE_NM(source);
+    g_autoptr(GTask) task = g_task_new(self, NULL, callback, user_data);
+    Tracked      *tracked = find_network(self, uuid);
+    NMConnection *stored = tracked ? stored_connection(tracked->device) : NULL;
+
+    if (stored)
+        kvmr_setting_keeper_restore(self->keeper, tracked->network, stored, g_steal_pointer(&task));
+    else
+        g_task_return_new_error(task,
+                                KVMR_ERROR,
+                                KVMR_ERROR_NOT_FOUND,
+                                "%s",
+                                nm_client_get_nm_running(self->client)
+                                    ? _("NetworkManager has no profile with that UUID up")
+                                    : _("NetworkManager does not run: systemctl status "
+                                        "NetworkManager"));
 }
 
 static void
@@ -535,6 +538,7 @@ kvmr_source_nm_iface_init(KvmrSourceInterface *iface)
     iface->is_settled = is_settled;
     iface->refresh_async = refresh_async;
     iface->lookup = lookup;
+    iface->restore_async = restore_async;
 }
 
 static void
@@ -545,6 +549,7 @@ kvmr_source_nm_dispose(GObject *object)
     if (self->client)
         g_signal_handlers_disconnect_by_data(self->client, self);
     g_clear_pointer(&self->tracked, g_ptr_array_unref);
+    g_clear_pointer(&self->keeper, kvmr_setting_keeper_free);
     g_clear_object(&self->client);
     G_OBJECT_CLASS(kvmr_source_nm_parent_class)->dispose(object);
 }
@@ -559,6 +564,7 @@ static void
 kvmr_source_nm_init(KvmrSourceNM *self)
 {
     self->tracked = g_ptr_array_new_with_free_func((GDestroyNotify) tracked_free);
+    self->keeper = kvmr_setting_keeper_new();
 }
 
 KvmrSourceNM *
@@ -576,6 +582,8 @@ kvmr_source_nm_new(GDBusConnection *bus, GError **error)
     g_signal_connect(self->client, NM_CLIENT_DEVICE_REMOVED, G_CALLBACK(on_device_removed), self);
     g_signal_connect(
         self->client, NM_CLIENT_CONNECTION_ADDED, G_CALLBACK(on_connection_added), self);
+    g_signal_connect(
+        self->client, NM_CLIENT_CONNECTION_REMOVED, G_CALLBACK(on_connection_removed), self);
     g_signal_connect(
         self->client, "notify::" NM_CLIENT_NM_RUNNING, G_CALLBACK(on_client_notify), self);
     g_signal_connect(

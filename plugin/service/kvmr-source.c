@@ -54,6 +54,22 @@ kvmr_source_lookup(KvmrSource *self, const char *name, GError **error)
 }
 
 void
+kvmr_source_restore_async(KvmrSource         *self,
+                          const char         *uuid,
+                          GAsyncReadyCallback callback,
+                          gpointer            user_data)
+{
+    KVMR_SOURCE_GET_IFACE(self)->restore_async(self, uuid, callback, user_data);
+}
+
+gboolean
+kvmr_source_restore_finish(KvmrSource *self, GAsyncResult *result, GError **error)
+{
+    g_return_val_if_fail(g_task_is_valid(result, self), FALSE);
+    return g_task_propagate_boolean(G_TASK(result), error);
+}
+
+void
 kvmr_source_emit_changed(KvmrSource *self)
 {
     g_signal_emit_by_name(self, "changed");

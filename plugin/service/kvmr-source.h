@@ -26,6 +26,10 @@ struct _KvmrSourceInterface {
                           GAsyncReadyCallback callback,
                           gpointer            user_data);
     KvmrNetwork *(*lookup)(KvmrSource *self, const char *name, GError **error);
+    void (*restore_async)(KvmrSource         *self,
+                          const char         *uuid,
+                          GAsyncReadyCallback callback,
+                          gpointer            user_data);
 };
 
 /**
@@ -61,6 +65,20 @@ void kvmr_source_refresh_finish(KvmrSource *self, GAsyncResult *result);
  * Returns: (transfer full)
  */
 KvmrNetwork *kvmr_source_lookup(KvmrSource *self, const char *name, GError **error);
+
+/**
+ * kvmr_source_restore_async: write the setting that a network last was routed with back into its
+ * stored profile, which has lost it or has one that cannot be routed
+ * @uuid: of a network that is up, or would be if its profile had the setting
+ *
+ * The error of finish(): %KVMR_ERROR_NOT_FOUND if profile or setting are not known,
+ * %KVMR_ERROR_INVALID if nothing is to be restored, or NetworkManager's own.
+ */
+void     kvmr_source_restore_async(KvmrSource         *self,
+                                   const char         *uuid,
+                                   GAsyncReadyCallback callback,
+                                   gpointer            user_data);
+gboolean kvmr_source_restore_finish(KvmrSource *self, GAsyncResult *result, GError **error);
 
 /** For implementations: emits "changed". */
 void kvmr_source_emit_changed(KvmrSource *self);

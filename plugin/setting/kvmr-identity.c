@@ -139,6 +139,16 @@ kvmr_identity_mac(const KvmrIdentity *self, char *text)
     return text;
 }
 
+gboolean
+kvmr_identity_made_mac(const char *uuid, const char *mac)
+{
+    g_autofree char   *lower = g_ascii_strdown(uuid, -1);
+    const KvmrIdentity identity = {.uuid = lower};
+    char               text[KVMR_MAC_TEXT];
+
+    return g_ascii_strcasecmp(kvmr_identity_mac(&identity, text), mac) == 0;
+}
+
 /* How many bytes of valid UTF-8 @text make at most @max bytes without cutting a character in two.
  */
 static gsize

@@ -28,6 +28,12 @@ void     kvmr_identity_clear(KvmrIdentity *self);
 const char *kvmr_identity_mac(const KvmrIdentity *self, char *text);
 
 /**
+ * kvmr_identity_made_mac: whether @mac, as text, is the one that kvmr_identity_mac() makes of
+ * @uuid: then the profile was made for a guest interface, whatever became of its setting
+ */
+gboolean kvmr_identity_made_mac(const char *uuid, const char *mac);
+
+/**
  * kvmr_identity_file_name: as NM names the file of a profile of this id ('/' and a leading '.'
  * replaced), cut to what a file system takes
  * Returns: (transfer full)

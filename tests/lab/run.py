@@ -317,7 +317,8 @@ def main():
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     report = Report()
     try:
-        product.ensure_packages("build", "lab", "vm", *([] if options.quick else ["check"]))
+        product.ensure_packages("build", "lab", "browser", "vm",
+                                *([] if options.quick else ["check"]))
         with product.locked("run"):
             if check_source(report, options.quick):
                 unit_tests(report)

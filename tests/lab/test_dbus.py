@@ -206,6 +206,7 @@ class Interface(DBus):
         self.assert_error("NotFound", ["no-such-profile"], "Plan", "(s)", "no-such-profile")
         self.assert_error("NotFound", ["UUID"], "Reapply", "(s)", UUID[:-1])
         self.assert_error("NotFound", ["UUID"], "Reapply", "(s)", "")
+        self.assert_error("NotFound", ["UUID"], "Restore", "(s)", UUID[:-1])
 
     def test_hostile_arguments(self):
         pid = self.lpar.service_pid()
@@ -267,7 +268,8 @@ class Interface(DBus):
 
     def test_nobody_changes_nothing(self):
         before = self.lpar.fingerprint()
-        calls = ((f"{INTERFACE}.Reapply", UUID), (f"{INTERFACE}.Notify", "pre-down", "br-ex", UUID))
+        calls = ((f"{INTERFACE}.Reapply", UUID), (f"{INTERFACE}.Restore", UUID),
+                 (f"{INTERFACE}.Notify", "pre-down", "br-ex", UUID))
         for method, *arguments in calls:
             with self.subTest(method, by="bus"):
                 result = self.gdbus(method, *arguments, user=NOBODY)

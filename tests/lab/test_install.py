@@ -14,7 +14,7 @@ import product
 from lpar import BUS_NAME
 
 NAME = "guests11"
-COMMANDS = ("connection", "status", "plan", "check", "monitor", "expand", "help")
+COMMANDS = ("connection", "status", "plan", "check", "monitor", "expand", "restore", "help")
 DISPATCHER = "usr/lib/NetworkManager/dispatcher.d"
 UNIT = "usr/lib/systemd/system/nm-kvm-routed.service"
 POLICY = f"usr/share/dbus-1/system.d/{BUS_NAME}.conf"
@@ -145,7 +145,7 @@ class Data(Install):
         self.assertEqual(list(policies.iter("deny")), [])
         default = policies.find("policy[@context='default']")
         self.assertEqual({rule.get("send_member") for rule in default}
-                         & {None, "Notify", "Reapply", "Set"}, set())
+                         & {None, "Notify", "Reapply", "Restore", "Set"}, set())
         self.assertEqual(set(policies.find("policy[@user='root']").attrib), {"user"})
         self.assertEqual(len(policies.findall("policy")), 2)
 
@@ -223,7 +223,8 @@ class Manual(Install):
         source = (product.TOP / "plugin/plan/kvmr-check.c").read_text(encoding="utf-8")
         codes = set(re.findall(r'add_finding\(\s*\w+,\s*"([\w-]+)"', source))
         self.assertGreaterEqual(codes, {"link-missing", "shared-subnet", "layer3-uplink",
-                                        "subnet-overlap", "gateway-unreachable", "setting-lost"})
+                                        "subnet-overlap", "gateway-unreachable", "setting-lost",
+                                        "setting-invalid"})
         text = self._page("nm-kvm-routed")
         for code in codes:
             with self.subTest(code):

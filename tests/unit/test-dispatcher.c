@@ -59,7 +59,15 @@ static const char nm_xml[] =
 #define WITHOUT_USER     "{" CONNECTION(UUID) "}"
 #define OTHER_OURS                                                                                 \
     "{" CONNECTION(OTHER_UUID) ", 'user': {'data': <{'kvm-routed.switch': 'bridge'}>}}"
-#define WRONG_TYPES "{" CONNECTION(UUID) ", 'user': {'data': <'kvm-routed.switch'>}}"
+/* Without the setting, but with the MAC address that a profile of UUID gets, or another. */
+#define BRIDGE(uuid, byte)                                                                         \
+    "{" CONNECTION(uuid) ", 'bridge': {'mac-address': <[byte 0x02, 0x95, 0xef, 0xec, 0x79, " byte  \
+                         "]>}}"
+#define LOST          BRIDGE(UUID, "0xaa")
+#define PLAIN_BRIDGE  BRIDGE(UUID, "0xab")
+#define SHORT_ADDRESS "{" CONNECTION(UUID) ", 'bridge': {'mac-address': <[byte 0x02, 0x95]>}}"
+#define WRONG_ADDRESS "{" CONNECTION(UUID) ", 'bridge': {'mac-address': <'02:95:ef:ec:79:aa'>}}"
+#define WRONG_TYPES   "{" CONNECTION(UUID) ", 'user': {'data': <'kvm-routed.switch'>}}"
 
 static void
 answer_settings(GDBusMethodInvocation *invocation, const char *settings, const char *rest)
@@ -296,6 +304,12 @@ test_who_is_ours(Fixture *fixture, gconstpointer data)
         {OTHER_OURS, NULL, FALSE},
         {OTHER_OURS, WITHOUT_USER, FALSE},
         {WRONG_TYPES, NULL, FALSE},
+        {LOST, LOST, TRUE},
+        {NULL, LOST, TRUE},
+        {PLAIN_BRIDGE, PLAIN_BRIDGE, FALSE},
+        {SHORT_ADDRESS, NULL, FALSE},
+        {WRONG_ADDRESS, NULL, FALSE},
+        {BRIDGE(OTHER_UUID, "0xaa"), NULL, FALSE},
     };
 
     start_nm(fixture);

@@ -370,6 +370,29 @@ test_setting_lost(void)
     plan = fixture_plan(snapshot, network, NULL, NULL);
     check_state(fixture_planned(plan, 0), KVMR_STATE_ACTIVE, TRUE, NULL);
     g_assert_nonnull(fixture_find(fixture_planned(plan, 0), "setting-lost"));
+    g_assert_nonnull(strstr(fixture_find(fixture_planned(plan, 0), "setting-lost")->hint,
+                            "kvm-routedctl restore br-ex"));
+}
+
+/* The stored profile says what would come, not what runs. */
+static void
+test_setting_invalid(void)
+{
+    g_autoptr(KvmrSnapshot) snapshot = fixture_snapshot();
+    KvmrNetwork *network = fixture_guests11();
+    g_autoptr(KvmrPlan) plan = NULL;
+    const KvmrFinding *finding;
+
+    network->setting_invalid = g_strdup("kvm-routed.peers: rubbish");
+    plan = fixture_plan(snapshot, network, NULL, NULL);
+    check_state(fixture_planned(plan, 0), KVMR_STATE_ACTIVE, TRUE, NULL);
+    finding = fixture_find(fixture_planned(plan, 0), "setting-invalid");
+    g_assert_nonnull(finding);
+    g_assert_cmpint(finding->severity, ==, KVMR_SEVERITY_WARNING);
+    g_assert_nonnull(strstr(finding->message, "guests11"));
+    g_assert_nonnull(strstr(finding->message, "kvm-routed.peers: rubbish"));
+    g_assert_nonnull(strstr(finding->hint, "kvm-routedctl restore br-ex"));
+    g_assert_null(fixture_find(fixture_planned(plan, 0), "setting-lost"));
 }
 
 static void
@@ -539,6 +562,7 @@ test_memory_round_trip(void)
     g_ptr_array_add(networks, fixture_guests11());
     g_ptr_array_add(networks, kvmr_network_new_refused(UUID_B, "bad", "br-bad", "no; really"));
     ((KvmrNetwork *) networks->pdata[0])->setting_lost = TRUE;
+    ((KvmrNetwork *) networks->pdata[0])->setting_invalid = g_strdup("no\n; why");
 
     keyfile = kvmr_networks_to_keyfile(networks);
     again = kvmr_networks_from_keyfile(keyfile);
@@ -550,6 +574,7 @@ test_memory_round_trip(void)
     g_assert_cmpstr(network->profile->interface, ==, "br-ex");
     g_assert_cmpuint(network->profile->mtu, ==, KVMR_SETTING_DEFAULT_MTU);
     g_assert_true(network->setting_lost);
+    g_assert_cmpstr(network->setting_invalid, ==, "no\n; why");
     g_assert_null(network->refused);
     g_assert_true(kvmr_setting_equal(network->profile->setting,
                                      ((const KvmrNetwork *) networks->pdata[0])->profile->setting));
@@ -657,6 +682,7 @@ main(int argc, char **argv)
     g_test_add_func("/plan/shared-subnet", test_shared_subnet);
     g_test_add_func("/plan/vip", test_vip_is_no_shared_subnet);
     g_test_add_func("/plan/setting-lost", test_setting_lost);
+    g_test_add_func("/plan/setting-invalid", test_setting_invalid);
     g_test_add_func("/plan/overlap-links", test_overlap_with_links);
     g_test_add_func("/plan/overlap-newcomer", test_overlap_with_newcomer);
     g_test_add_func("/plan/overlap-network", test_overlap_with_network);

@@ -4,6 +4,7 @@
 
 #include "setting/kvmr-error.h"
 #include "setting/kvmr-keyfile.h"
+#include "setting/kvmr-identity.h"
 #include "setting/kvmr-profile.h"
 #include "setting/kvmr-text.h"
 
@@ -209,7 +210,26 @@ test_identity(void)
         g_assert_cmpstr(uuid, !=, other_uuid);
         g_assert_cmpstr(mac, !=, other_mac);
         assert_mac_is_fit(other_mac);
+        g_assert_true(kvmr_identity_made_mac(other_uuid, other_mac));
+        g_assert_false(kvmr_identity_made_mac(uuid, other_mac));
     }
+}
+
+/* NetworkManager writes addresses in capitals, and keeps a UUID as it is. */
+static void
+test_made_mac(void)
+{
+    g_autofree char *text = replace(
+        talk_profile, "id=guests11", "id=guests11\nuuid=2c3f6f0e-5b1a-4f5c-9a53-0c1d2e3f4a5b");
+    g_autoptr(GPtrArray) natives = NULL;
+    GKeyFile        *native = expand(text, &natives)->keyfile;
+    g_autofree char *mac = g_key_file_get_string(native, "bridge", "mac-address", NULL);
+    g_autofree char *capitals = g_ascii_strup(mac, -1);
+
+    g_assert_true(kvmr_identity_made_mac("2c3f6f0e-5b1a-4f5c-9a53-0c1d2e3f4a5b", capitals));
+    g_assert_true(kvmr_identity_made_mac("2C3F6F0E-5B1A-4F5C-9A53-0C1D2E3F4A5B", mac));
+    g_assert_false(kvmr_identity_made_mac("2c3f6f0e-5b1a-4f5c-9a53-0c1d2e3f4a5b", ""));
+    g_assert_false(kvmr_identity_made_mac("", mac));
 }
 
 /* A UUID in capitals is the same UUID, and makes the same MAC. */
@@ -901,6 +921,7 @@ main(int argc, char **argv)
     g_test_add_func("/profile/expand/same-output", test_same_output);
     g_test_add_func("/profile/expand/input-untouched", test_input_untouched);
     g_test_add_func("/profile/expand/identity", test_identity);
+    g_test_add_func("/profile/made-mac", test_made_mac);
     g_test_add_func("/profile/expand/uuid-case", test_uuid_case);
     g_test_add_func("/profile/expand/file-names", test_file_names);
     g_test_add_func("/profile/expand/user-wins", test_user_wins);
