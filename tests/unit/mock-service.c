@@ -140,6 +140,7 @@ KvmrDBusKvmRoutedNetwork *
 mock_service_add_network(MockService *self, const char *path)
 {
     static const char *const subnets[] = {"10.136.11.0/24", "10.136.111.0/24", NULL};
+    static const char *const ports[] = {"vnet1", "vnet2", NULL};
     g_autoptr(KvmrDBusKvmRoutedNetwork) network = kvmr_dbus_kvm_routed_network_skeleton_new();
     g_autoptr(KvmrDBusObjectSkeleton) object = kvmr_dbus_object_skeleton_new(path);
     g_autoptr(GVariant) links = NULL;
@@ -166,6 +167,7 @@ mock_service_add_network(MockService *self, const char *path)
     kvmr_dbus_kvm_routed_network_set_state_reason(network, "");
     kvmr_dbus_kvm_routed_network_set_guest_subnets(network, subnets);
     kvmr_dbus_kvm_routed_network_set_mtu(network, 57344);
+    kvmr_dbus_kvm_routed_network_set_ports(network, ports);
     kvmr_dbus_kvm_routed_network_set_links(network, links);
     kvmr_dbus_kvm_routed_network_set_peers(network, peers);
     kvmr_dbus_kvm_routed_network_set_findings(network, findings);

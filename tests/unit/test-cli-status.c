@@ -202,6 +202,7 @@ test_status_json(CtlFixture *fixture, gconstpointer data)
         "  \"state-reason\": \"there is no interface o5s_10g_9\","
         "  \"guest-subnets\": [\"10.136.11.0/24\", \"10.136.111.0/24\"],"
         "  \"mtu\": 57344,"
+        "  \"ports\": [\"vnet1\", \"vnet2\"],"
         "  \"links\": [{\"name\": \"hs0\", \"layer\": 3, \"ready\": true}],"
         "  \"peers\": [{\"subnet\": \"10.136.11.0/24\", \"gateway\": \"172.31.56.1\","
         "               \"interface\": \"\", \"installed\": false}],"

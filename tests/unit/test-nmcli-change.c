@@ -352,6 +352,25 @@ test_modify_mends(void)
     g_assert_cmpint(kvmr_nmcli_profile_modify(before, remove, &removed), ==, KVMR_NMCLI_EXIT_OK);
     g_assert_false(kvmr_nmcli_profile_is_ours(removed));
     assert_value(removed, "user", "other", "stays");
+    /* Nobody shall take it for one that lost its setting. */
+    g_assert_true(g_key_file_has_key(before, "bridge", "mac-address", NULL));
+    assert_value(removed, "bridge", "mac-address", NULL);
+}
+
+static void
+test_modify_makes_ours(void)
+{
+    g_autoptr(GKeyFile) before = load_native();
+    g_autoptr(KvmrNmcliChange) remove = good_change("modify", PAIRS("remove", "kvm-routed"));
+    g_autoptr(KvmrNmcliChange) make = good_change("modify", PAIRS("kvm-routed.uplinks", "a"));
+    g_autoptr(GKeyFile) plain = NULL;
+    g_autoptr(GKeyFile) after = NULL;
+
+    g_assert_cmpint(kvmr_nmcli_profile_modify(before, remove, &plain), ==, KVMR_NMCLI_EXIT_OK);
+    g_assert_cmpint(kvmr_nmcli_profile_modify(plain, make, &after), ==, KVMR_NMCLI_EXIT_OK);
+    assert_value(after, "connection", "type", "bridge");
+    assert_value(after, "user", "kvm-routed.uplinks", "a");
+    g_assert_true(g_key_file_has_key(after, "bridge", "mac-address", NULL));
 }
 
 int
@@ -370,5 +389,6 @@ main(int argc, char **argv)
     g_test_add_func("/nmcli-profile/modify-unexpanded", test_modify_unexpanded);
     g_test_add_func("/nmcli-profile/modify-refused", test_modify_refused);
     g_test_add_func("/nmcli-profile/modify-mends", test_modify_mends);
+    g_test_add_func("/nmcli-profile/modify-makes-ours", test_modify_makes_ours);
     return g_test_run();
 }

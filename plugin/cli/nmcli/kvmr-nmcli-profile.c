@@ -8,6 +8,7 @@
 #include "cli/kvmr-page.h"
 #include "cli/nmcli/kvmr-nmcli-run.h"
 #include "setting/kvmr-error.h"
+#include "setting/kvmr-identity.h"
 #include "setting/kvmr-profile.h"
 #include "setting/kvmr-text.h"
 
@@ -282,6 +283,17 @@ change_native(GKeyFile *before, const KvmrNmcliChange *change, GKeyFile **native
     return status;
 }
 
+/* The pinned MAC would go on saying that this is a kvm-routed bridge which lost its setting. */
+static void
+drop_made_mac(GKeyFile *profile)
+{
+    g_autofree char *uuid = g_key_file_get_string(profile, CONNECTION, "uuid", NULL);
+    g_autofree char *mac = g_key_file_get_string(profile, NATIVE_TYPE, "mac-address", NULL);
+
+    if (uuid && mac && kvmr_identity_made_mac(uuid, mac))
+        (void) g_key_file_remove_key(profile, NATIVE_TYPE, "mac-address", NULL);
+}
+
 static int
 verify(GKeyFile *profile)
 {
@@ -289,6 +301,25 @@ verify(GKeyFile *profile)
     g_autoptr(KvmrProfile) parsed = kvmr_profile_parse(profile, &error);
 
     return parsed ? KVMR_NMCLI_EXIT_OK : kvmr_nmcli_fail_with(error);
+}
+
+/* A bridge that was somebody's gets what a guest interface needs, such as a MAC of its own. */
+static int
+become_ours(GKeyFile **native, const KvmrSetting *setting)
+{
+    g_autoptr(GPtrArray) expanded = NULL;
+    g_autoptr(GError) error = NULL;
+    const KvmrNativeProfile *guest;
+
+    put_setting(*native, NULL, FALSE);
+    put_setting(*native, setting, TRUE);
+    expanded = kvmr_profile_expand(*native, &error);
+    if (!expanded)
+        return kvmr_nmcli_fail_with(error);
+    guest = g_ptr_array_index(expanded, 0);
+    g_key_file_unref(*native);
+    *native = g_key_file_ref(guest->keyfile);
+    return KVMR_NMCLI_EXIT_OK;
 }
 
 int
@@ -311,7 +342,12 @@ kvmr_nmcli_profile_modify(GKeyFile *before, const KvmrNmcliChange *change, GKeyF
     if (status != KVMR_NMCLI_EXIT_OK)
         return status;
     put_setting(native, setting, is_unexpanded(before));
-    status = setting ? verify(native) : KVMR_NMCLI_EXIT_OK;
+    if (!setting)
+        drop_made_mac(native);
+    else if (!kvmr_nmcli_profile_is_ours(before))
+        status = become_ours(&native, setting);
+    else
+        status = verify(native);
     if (status == KVMR_NMCLI_EXIT_OK)
         *profile = g_steal_pointer(&native);
     return status;
