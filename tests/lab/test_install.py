@@ -4,7 +4,9 @@
 import os
 import pathlib
 import re
+import shutil
 import stat
+import tempfile
 import xml.etree.ElementTree as ET
 
 import labcase
@@ -23,6 +25,7 @@ PROGRAMS = ("usr/bin/kvm-routedctl", "usr/libexec/nm-kvm-routed", f"{DISPATCHER}
 PAGES = {"usr/share/man/man1/kvm-routedctl.1", "usr/share/man/man5/nm-settings-kvm-routed.5",
          "usr/share/man/man8/nm-kvm-routed.8"}
 COMPLETION = "usr/share/bash-completion/completions/kvm-routedctl"
+CATALOG = "usr/lib/systemd/catalog/kvm-routed.catalog"
 # systemd-networkd has 2.8, nm-priv-helper 1.9.
 EXPOSURE = 2.2
 
@@ -57,7 +60,8 @@ class Tree(Install):
             if not path.is_dir() or path.is_symlink():
                 found[name] = stat.filemode(state.st_mode)
         share = "usr/share" if os.path.isdir("/usr/share/iproute2") else "etc"
-        data = {POLICY, ACTIVATION, UNIT, COMPLETION, f"{share}/iproute2/{PROTOCOLS}", *PAGES}
+        data = {POLICY, ACTIVATION, UNIT, COMPLETION, CATALOG, f"{share}/iproute2/{PROTOCOLS}",
+                *PAGES}
         self.assertEqual(found, {**dict.fromkeys(PROGRAMS, "-rwxr-xr-x"),
                                  **dict.fromkeys(data, "-rw-r--r--")})
 
@@ -200,6 +204,26 @@ class Manual(Install):
         for code in codes:
             with self.subTest(code):
                 self.assertRegex(text, rf"(?m)^ +{code} \(")
+
+
+    def test_every_message_is_told(self):
+        """What the service can log, the catalog explains and the manual lists: neither more."""
+        source = (product.TOP / "plugin/kernel/kvmr-log.c").read_text(encoding="utf-8")
+        messages = dict(re.findall(r'\{"([0-9a-f]{32})", LOG_(\w+)\}', source))
+        self.assertGreater(len(messages), 10)
+        with tempfile.TemporaryDirectory() as root:
+            catalog = pathlib.Path(root, CATALOG)
+            catalog.parent.mkdir(parents=True)
+            shutil.copy(self.root / CATALOG, catalog)
+            pathlib.Path(root, "var/lib/systemd/catalog").mkdir(parents=True)
+            journalctl = ("journalctl", "--no-pager", f"--root={root}")
+            self.assertEqual(self.run_quietly(*journalctl, "--update-catalog"), "")
+            explained = self.run_quietly(*journalctl, "--list-catalog").splitlines()
+        for line in explained:
+            self.assertRegex(line, r"\A[0-9a-f]{32} NetworkManager-kvm-routed: [A-Z]")
+        self.assertEqual({line.split()[0] for line in explained}, set(messages))
+        listed = re.findall(r"(?m)^ +([0-9a-f]{32}) \((\w+)\)$", self._page("nm-kvm-routed"))
+        self.assertEqual({key: word.upper() for key, word in listed}, messages)
 
 
 class Programs(Install):
