@@ -28,6 +28,10 @@ static const KvmrCommand commands[] = {
      "FILE",
      N_("Print the NetworkManager profile that the kvm-routed profile in FILE stands for"),
      kvmr_cmd_expand},
+    {"report",
+     "",
+     N_("Collect what a support case needs into a tar file, without secrets"),
+     kvmr_cmd_report},
     {"help", "[COMMAND]", N_("Show this help, or that of COMMAND"), help},
 };
 

@@ -14,7 +14,7 @@ import product
 from lpar import BUS_NAME
 
 NAME = "guests11"
-COMMANDS = ("status", "plan", "check", "monitor", "expand", "help")
+COMMANDS = ("status", "plan", "check", "monitor", "expand", "report", "help")
 DISPATCHER = "usr/lib/NetworkManager/dispatcher.d"
 UNIT = "usr/lib/systemd/system/nm-kvm-routed.service"
 POLICY = f"usr/share/dbus-1/system.d/{BUS_NAME}.conf"
@@ -26,6 +26,8 @@ PAGES = {"usr/share/man/man1/kvm-routedctl.1", "usr/share/man/man5/nm-settings-k
          "usr/share/man/man8/nm-kvm-routed.8"}
 COMPLETION = "usr/share/bash-completion/completions/kvm-routedctl"
 CATALOG = "usr/lib/systemd/catalog/kvm-routed.catalog"
+SOS_PLUGIN = "usr/lib/python3/dist-packages/sos/report/plugins/kvm_routed.py"
+SUPPORTCONFIG_PLUGIN = "usr/lib/supportconfig/plugins/kvm_routed"
 # systemd-networkd has 2.8, nm-priv-helper 1.9.
 EXPOSURE = 2.2
 
@@ -60,9 +62,10 @@ class Tree(Install):
             if not path.is_dir() or path.is_symlink():
                 found[name] = stat.filemode(state.st_mode)
         share = "usr/share" if os.path.isdir("/usr/share/iproute2") else "etc"
-        data = {POLICY, ACTIVATION, UNIT, COMPLETION, CATALOG, f"{share}/iproute2/{PROTOCOLS}",
-                *PAGES}
-        self.assertEqual(found, {**dict.fromkeys(PROGRAMS, "-rwxr-xr-x"),
+        data = {POLICY, ACTIVATION, UNIT, COMPLETION, CATALOG, SOS_PLUGIN,
+                f"{share}/iproute2/{PROTOCOLS}", *PAGES}
+        programs = {SUPPORTCONFIG_PLUGIN, *PROGRAMS}
+        self.assertEqual(found, {**dict.fromkeys(programs, "-rwxr-xr-x"),
                                  **dict.fromkeys(data, "-rw-r--r--")})
 
     def test_what_the_programs_link(self):
@@ -288,6 +291,7 @@ class Programs(Install):
         self.run_quietly("bash", "-n", f"/{COMPLETION}")
         cases = ((("",), set(COMMANDS)), (("st",), {"status"}), (("help", "p"), {"plan"}),
                  (("status", "--j"), {"--json"}), (("--v",), {"--version"}),
+                 (("report", "--"), {"--output", "--text", "--help"}),
                  (("check", "o5s_10"), {"o5s_10g_1"}),
                  (("expand", "/etc/dbus-1/sys"), {"/etc/dbus-1/system.d/"}))
         for typed, wanted in cases:
