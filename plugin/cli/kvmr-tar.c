@@ -76,10 +76,9 @@ set_checksum(Header *header)
 static void
 set_text(char *field, gsize size, const char *text)
 {
-    gsize length = strlen(text);
-
-    g_return_if_fail(length <= size);
-    memcpy(field, text, length);
+    g_return_if_fail(strlen(text) <= size);
+    for (gsize i = 0; text[i]; i++)
+        field[i] = text[i];
 }
 
 static void
@@ -125,7 +124,7 @@ kvmr_tar_compress(KvmrTar *self, GError **error)
     g_autoptr(GOutputStream) memory = g_memory_output_stream_new_resizable();
     g_autoptr(GOutputStream) stream = g_converter_output_stream_new(memory, gzip);
 
-    append_zeros(self, 2 * BLOCK); /* the end */
+    append_zeros(self, sizeof(Header) * 2); /* the end */
     if (!g_output_stream_write_all(stream, self->data->data, self->data->len, NULL, NULL, error) ||
         !g_output_stream_close(stream, NULL, error))
         return NULL;
