@@ -74,7 +74,7 @@ lookup_user_data(GVariant *settings)
     return user ? g_variant_lookup_value(user, "data", G_VARIANT_TYPE("a{ss}")) : NULL;
 }
 
-/* The interfaces that a value of the setting names; @names gets them too. */
+/* Adds the interfaces that a value of the setting lists. */
 static void
 add_names(GHashTable *names, const char *value)
 {

@@ -22,6 +22,7 @@ typedef struct {
  * kind, or in other programs' user data, it cannot know: settings that are not about interfaces and
  * addresses are left out.
  *
+ * @error: why NetworkManager or the bus does not answer
  * Returns: (transfer full) (element-type KvmrNMProfile)
  */
 GPtrArray *kvmr_nm_profiles_read(GDBusConnection *bus, GError **error);
