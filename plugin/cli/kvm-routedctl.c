@@ -40,6 +40,10 @@ static const KvmrCommand commands[] = {
      "NETWORK",
      N_("Write the setting that NETWORK has back into its profile, which has lost it; for root"),
      kvmr_cmd_restore},
+    {"report",
+     "",
+     N_("Collect what a support case needs into a tar file, without secrets"),
+     kvmr_cmd_report},
     {"help", "[COMMAND]", N_("Show this help, or that of COMMAND"), help},
 };
 

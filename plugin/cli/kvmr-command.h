@@ -35,6 +35,7 @@ int kvmr_cmd_status(const KvmrCommand *self, char **argv);
 int kvmr_cmd_check(const KvmrCommand *self, char **argv);
 int kvmr_cmd_plan(const KvmrCommand *self, char **argv);
 int kvmr_cmd_monitor(const KvmrCommand *self, char **argv);
+int kvmr_cmd_report(const KvmrCommand *self, char **argv);
 int kvmr_cmd_expand(const KvmrCommand *self, char **argv);
 int kvmr_cmd_restore(const KvmrCommand *self, char **argv);
 

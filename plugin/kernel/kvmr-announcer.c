@@ -11,6 +11,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "kernel/kvmr-log.h"
+
 /* How often everything is sent: a switch may not forward yet when a link just came up. */
 #define PASSES 2
 
@@ -190,9 +192,11 @@ kvmr_announcer_start(KvmrAnnouncer *self)
     /* Protocol 0: it only sends, nothing is to be received. */
     self->socket = socket(AF_PACKET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     if (self->socket < 0) {
-        g_warning(_("cannot announce guests on the LAN: %s; the service needs AF_PACKET and "
-                    "CAP_NET_RAW"),
-                  g_strerror(errno));
+        kvmr_log(KVMR_MESSAGE_NOT_ANNOUNCED,
+                 NULL,
+                 _("cannot announce guests on the LAN: %s; the service needs AF_PACKET and "
+                   "CAP_NET_RAW"),
+                 g_strerror(errno));
         return;
     }
     (void) send_batch(self);

@@ -10,6 +10,7 @@
 #include <sys/inotify.h>
 #include <unistd.h>
 
+#include "kernel/kvmr-log.h"
 #include "kernel/kvmr-sysctl.h"
 #include "setting/kvmr-error.h"
 
@@ -143,9 +144,11 @@ delay_new(KvmrDelayWatch *self, const KvmrLink *link)
     delay->file = open(path, O_PATH | O_CLOEXEC);
     delay->watch = inotify_add_watch(self->inotify, path, IN_MODIFY);
     if (delay->watch < 0 && errno != ENOENT)
-        g_warning(_("cannot watch %s: %s; what others write to it is noticed late"),
-                  path,
-                  g_strerror(errno));
+        kvmr_log(KVMR_MESSAGE_NOT_FOLLOWED,
+                 &(KvmrLogFields){.interface = link->name},
+                 _("cannot watch %s: %s; what others write to it is noticed late"),
+                 path,
+                 g_strerror(errno));
     return delay;
 }
 

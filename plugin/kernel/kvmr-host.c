@@ -6,7 +6,9 @@
 #include <string.h>
 
 #include "kernel/kvmr-announcer.h"
+#include "kernel/kvmr-drift.h"
 #include "kernel/kvmr-journal.h"
+#include "kernel/kvmr-log.h"
 #include "kernel/kvmr-netlink.h"
 #include "kernel/kvmr-nft.h"
 #include "kernel/kvmr-step.h"
@@ -23,6 +25,7 @@ struct _KvmrHost {
     KvmrNft       *nft;
     KvmrWatch     *watch; /* NULL until it is wanted */
     KvmrAnnouncer *announcer;
+    KvmrDrift     *drift;
 };
 
 KvmrHost *
@@ -48,12 +51,14 @@ kvmr_host_new(const char *runtime_dir, GError **error)
     self->netlink = g_steal_pointer(&netlink);
     self->nft = g_steal_pointer(&nft);
     self->announcer = kvmr_announcer_new();
+    self->drift = kvmr_drift_new();
     return self;
 }
 
 void
 kvmr_host_free(KvmrHost *self)
 {
+    kvmr_drift_free(self->drift);
     kvmr_announcer_free(self->announcer);
     g_clear_pointer(&self->watch, kvmr_watch_free);
     kvmr_nft_free(self->nft);
@@ -150,7 +155,7 @@ kvmr_host_is_in_use(KvmrHost *self)
         return TRUE;
     if (kvmr_nft_exists(self->nft, &exists, &error))
         return exists;
-    g_warning("%s", error->message);
+    kvmr_log(KVMR_MESSAGE_NOT_READ, NULL, "%s", error->message);
     return TRUE;
 }
 
@@ -324,7 +329,10 @@ fail_closed(KvmrHost *self)
                 !if_indextoname((unsigned) ifindex, ifname))
                 continue;
             if (!write_value(self, ifindex, ifname, keys[k], 0, &error) && !is_gone(error))
-                g_warning("%s", error->message);
+                kvmr_log(KVMR_MESSAGE_NOT_UNDONE,
+                         &(KvmrLogFields){.interface = ifname},
+                         "%s",
+                         error->message);
         }
     }
 }
@@ -354,7 +362,7 @@ undo_steps(KvmrHost *self, GArray *steps, GError **error)
             unjournal(self, step);
             continue;
         }
-        g_warning("%s", local->message);
+        kvmr_log(KVMR_MESSAGE_NOT_UNDONE, NULL, "%s", local->message);
         failed = TRUE;
     }
     if (failed) {
@@ -373,7 +381,7 @@ save_journal(KvmrHost *self)
 
     kvmr_journal_set_rules(self->journal, mark);
     if (!kvmr_journal_save(self->journal, &error))
-        g_warning("%s", error->message);
+        kvmr_log(KVMR_MESSAGE_STATE_FILE, NULL, "%s", error->message);
 }
 
 static gboolean
@@ -470,6 +478,7 @@ kvmr_host_apply(KvmrHost           *self,
     g_autoptr(GArray) steps = NULL;
     g_autoptr(GError) local = NULL;
     const KvmrStep *refused = NULL;
+    KvmrTables      tables;
     gboolean        lost;
 
     if (changed)
@@ -477,6 +486,7 @@ kvmr_host_apply(KvmrHost           *self,
     transaction = kvmr_nft_prepare(self->nft, plan->ruleset, &lost, error);
     if (!transaction)
         return FALSE;
+    tables = kvmr_nft_find_tables(self->nft);
     steps = kvmr_steps_new(plan, snapshot, self->journal, transaction[0] != '\0');
     follow_delays(self, plan, snapshot);
     if (!complete_steps(steps, error) || !write_journal(self, steps, error))
@@ -486,9 +496,12 @@ kvmr_host_apply(KvmrHost           *self,
         *changed = steps->len > 0;
     if (take_steps(self, steps, transaction, plan, &refused, &local)) {
         tidy_journal(self, plan, snapshot, steps);
+        kvmr_drift_tell(self->drift, plan, steps, tables);
+        kvmr_drift_remember(self->drift, plan);
         return TRUE;
     }
     give_up(self, steps, refused, lost, &local);
+    kvmr_drift_forget(self->drift);
     g_propagate_error(error, g_steal_pointer(&local));
     return FALSE;
 }
@@ -517,7 +530,10 @@ announce_guests(KvmrHost              *self,
         return;
     neighbours = kvmr_netlink_read_neighbours(self->netlink, guest->ifindex, &error);
     if (!neighbours) {
-        g_warning("%s", error->message);
+        kvmr_log(KVMR_MESSAGE_NOT_ANNOUNCED,
+                 &(KvmrLogFields){.interface = guest->name},
+                 "%s",
+                 error->message);
         return;
     }
     for (guint i = 0; i < neighbours->len; i++) {

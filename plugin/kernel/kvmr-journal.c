@@ -4,6 +4,7 @@
 #include <glib/gi18n-lib.h>
 #include <string.h>
 
+#include "kernel/kvmr-log.h"
 #include "kernel/kvmr-state-file.h"
 #include "setting/kvmr-text.h"
 
@@ -165,7 +166,11 @@ take_group(KvmrJournal *self, GKeyFile *keyfile, const char *group)
         if (ifindex != 0 && take_value(self, keyfile, group, (int) ifindex, words[i]))
             continue;
         shown = g_strdup_printf("[%s] %s", group, words[i]);
-        g_warning(_("%s: %s is not understood and passed over"), self->path, shown);
+        kvmr_log(KVMR_MESSAGE_STATE_FILE,
+                 NULL,
+                 _("%s: %s is not understood and passed over"),
+                 self->path,
+                 shown);
     }
 }
 
@@ -177,7 +182,7 @@ take_keyfile(KvmrJournal *self, GKeyFile *keyfile)
 
     /* Interfaces are numbered, and their values set, anew at each boot. */
     if (boot_id && strcmp(boot_id, self->boot_id) != 0) {
-        g_message(_("%s is of before the last boot and not used"), self->path);
+        g_info(_("%s is of before the last boot and not used"), self->path);
         return;
     }
     self->rules = g_key_file_get_value(keyfile, GROUP_RULES, KEY_MARK, NULL);

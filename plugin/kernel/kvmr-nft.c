@@ -8,6 +8,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "kernel/kvmr-log.h"
 #include "kernel/kvmr-nfnetlink.h"
 #include "setting/kvmr-error.h"
 #include "setting/kvmr-text.h"
@@ -26,6 +27,7 @@ struct _KvmrNft {
     KvmrRuleset *applied;    /* what we put there last; NULL: not known, of an earlier life */
     char        *listing;    /* checksum of how nft lists it; NULL: not known */
     guint32      generation; /* of nftables, at which @listing was true */
+    gboolean     drifted;    /* the last time that it was looked at, @listing was not true */
 
     KvmrRuleset *before; /* what @applied was before the last commit */
     char        *found;  /* or, where that wasn't known: tables of an earlier life, as text */
@@ -255,6 +257,7 @@ read_intact(KvmrNft *self, gboolean *intact, GError **error)
     guint32          generation;
 
     *intact = FALSE;
+    self->drifted = FALSE;
     if (!kvmr_nfnetlink_read_generation(self->netlink, &generation, error))
         return FALSE;
     if (self->listing && self->generation == generation) {
@@ -266,6 +269,7 @@ read_intact(KvmrNft *self, gboolean *intact, GError **error)
         if (!listing)
             return FALSE;
         *intact = strcmp(listing, self->listing) == 0;
+        self->drifted = !*intact;
     }
     if (!*intact)
         g_clear_pointer(&self->listing, g_free);
@@ -333,10 +337,20 @@ remember(KvmrNft *self, guint32 before)
 
     self->listing = list_checksum(self, &error);
     if (error)
-        g_warning("%s", error->message);
+        kvmr_log(KVMR_MESSAGE_NOT_READ, NULL, "%s", error->message);
     if (!self->listing || !kvmr_nfnetlink_read_generation(self->netlink, &listed, &error) ||
         listed != after)
         g_clear_pointer(&self->listing, g_free);
+}
+
+KvmrTables
+kvmr_nft_find_tables(KvmrNft *self)
+{
+    gboolean exists;
+
+    if (!self->drifted || !kvmr_nft_exists(self, &exists, NULL))
+        return KVMR_TABLES_AS_LEFT;
+    return exists ? KVMR_TABLES_CHANGED : KVMR_TABLES_MISSING;
 }
 
 gboolean

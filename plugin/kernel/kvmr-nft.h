@@ -11,6 +11,13 @@
  */
 typedef struct _KvmrNft KvmrNft;
 
+/** What became of our tables. */
+typedef enum {
+    KVMR_TABLES_AS_LEFT, /* or not known */
+    KVMR_TABLES_CHANGED, /* by somebody else */
+    KVMR_TABLES_MISSING,
+} KvmrTables;
+
 /**
  * kvmr_nft_new:
  * @mark: (nullable): what kvmr_nft_get_mark() said in an earlier life: if the same is wanted, and
@@ -32,6 +39,9 @@ char *kvmr_nft_get_mark(const KvmrNft *self);
  * Returns: (transfer full): "" if there is nothing to do
  */
 char *kvmr_nft_prepare(KvmrNft *self, KvmrRuleset *wanted, gboolean *lost, GError **error);
+
+/** kvmr_nft_find_tables: how the last kvmr_nft_prepare() found our tables. */
+KvmrTables kvmr_nft_find_tables(KvmrNft *self);
 
 /**
  * kvmr_nft_commit: runs what kvmr_nft_prepare() made for @wanted; all of it or, on an error,

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "kernel/kvmr-log.h"
 #include "setting/kvmr-error.h"
 #include "setting/kvmr-text.h"
 
@@ -137,7 +138,8 @@ pick_sound_lines(const char *text, const char *path)
         } else {
             g_autofree char *shown = kvmr_text_quote(lines[i]);
 
-            g_warning(_("%s is damaged: %s is passed over"), path, shown);
+            kvmr_log(
+                KVMR_MESSAGE_STATE_FILE, NULL, _("%s is damaged: %s is passed over"), path, shown);
         }
     }
     return g_string_free(sound, FALSE);
@@ -153,7 +155,7 @@ parse(const char *text, const char *path)
     if (sound[0] == '\0' ||
         g_key_file_load_from_data(keyfile, sound, strlen(sound), G_KEY_FILE_NONE, &error))
         return g_steal_pointer(&keyfile);
-    g_warning(_("%s is damaged: %s"), path, error->message);
+    kvmr_log(KVMR_MESSAGE_STATE_FILE, NULL, _("%s is damaged: %s"), path, error->message);
     return g_key_file_new();
 }
 

@@ -110,11 +110,17 @@ index_routes(const GArray *routes, GEqualFunc equal)
     return index;
 }
 
+GHashTable *
+kvmr_routes_index(const GArray *routes)
+{
+    return index_routes(routes, route_equal);
+}
+
 /* @replaced: those whose destination the plan has too, by another way; else those it has not. */
 static void
 delete_routes(GArray *steps, const KvmrPlan *plan, const KvmrSnapshot *snapshot, gboolean replaced)
 {
-    g_autoptr(GHashTable) same = index_routes(plan->routes, route_equal);
+    g_autoptr(GHashTable) same = kvmr_routes_index(plan->routes);
     g_autoptr(GHashTable) destinations = index_routes(plan->routes, destination_equal);
 
     for (guint i = 0; i < snapshot->routes->len; i++) {
@@ -130,7 +136,7 @@ delete_routes(GArray *steps, const KvmrPlan *plan, const KvmrSnapshot *snapshot,
 static void
 add_routes(GArray *steps, const KvmrPlan *plan, const KvmrSnapshot *snapshot)
 {
-    g_autoptr(GHashTable) present = index_routes(snapshot->routes, route_equal);
+    g_autoptr(GHashTable) present = kvmr_routes_index(snapshot->routes);
 
     for (guint i = 0; i < plan->routes->len; i++) {
         const KvmrRoute *route = &g_array_index(plan->routes, KvmrRoute, i);

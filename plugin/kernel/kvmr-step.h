@@ -47,3 +47,10 @@ GArray *kvmr_steps_new(const KvmrPlan     *plan,
                        const KvmrSnapshot *snapshot,
                        const KvmrJournal  *journal,
                        gboolean            ruleset);
+
+/**
+ * kvmr_routes_index: a set of those of @routes that are ours, to look the same route up in
+ * @routes: (element-type KvmrRoute): must outlive the set
+ * Returns: (transfer full)
+ */
+GHashTable *kvmr_routes_index(const GArray *routes);

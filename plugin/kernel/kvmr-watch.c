@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "kernel/kvmr-delay-watch.h"
+#include "kernel/kvmr-log.h"
 #include "kernel/kvmr-nl-socket.h"
 #include "setting/kvmr-error.h"
 
@@ -104,7 +105,7 @@ know_links(KvmrWatch *self)
     g_autoptr(GError) error = NULL;
 
     if (!kvmr_netlink_read_links(self->netlink, know_link, self, &error))
-        g_warning("%s", error->message);
+        kvmr_log(KVMR_MESSAGE_NOT_FOLLOWED, NULL, "%s", error->message);
 }
 
 static void

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "kernel/kvmr-log.h"
 #include "kernel/kvmr-state-file.h"
 
 struct _KvmrMemory {
@@ -21,7 +22,7 @@ kvmr_memory_new(const char *runtime_dir)
     self->path = g_build_filename(runtime_dir, "networks", NULL);
     keyfile = kvmr_state_file_read(self->path, &error);
     if (!keyfile) {
-        g_warning("%s", error->message);
+        kvmr_log(KVMR_MESSAGE_STATE_FILE, NULL, "%s", error->message);
         keyfile = g_key_file_new();
     }
     self->networks = kvmr_networks_from_keyfile(keyfile);
@@ -96,7 +97,7 @@ save(KvmrMemory *self)
     if (g_strcmp0(text, self->written) == 0)
         return;
     if (!kvmr_state_file_write(self->path, keyfile, &error)) {
-        g_warning("%s", error->message);
+        kvmr_log(KVMR_MESSAGE_STATE_FILE, NULL, "%s", error->message);
         return;
     }
     g_free(self->written);

@@ -2,6 +2,7 @@
 #include <glib/gi18n-lib.h>
 #include <string.h>
 
+#include "kernel/kvmr-log.h"
 #include "service/kvmr-network-object.h"
 #include "service/kvmr-question.h"
 #include "service/kvmr-service-private.h"
@@ -24,6 +25,11 @@ kvmr_service_for_root_only(KvmrService           *self,
 void
 kvmr_service_refuse(KvmrService *self, GDBusMethodInvocation *invocation)
 {
+    kvmr_log(KVMR_MESSAGE_REFUSED,
+             NULL,
+             _("%s was called by %s, which is not root, and refused"),
+             g_dbus_method_invocation_get_method_name(invocation),
+             g_dbus_method_invocation_get_sender(invocation));
     g_dbus_method_invocation_return_error(invocation,
                                           KVMR_ERROR,
                                           KVMR_ERROR_DENIED,

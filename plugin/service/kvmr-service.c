@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "service/kvmr-service.h"
 
+#include <glib/gi18n-lib.h>
 #include <string.h>
 
+#include "kernel/kvmr-log.h"
 #include "service/kvmr-dbus-error.h"
 #include "service/kvmr-network-object.h"
+#include "service/kvmr-news.h"
 #include "service/kvmr-service-private.h"
 #include "setting/kvmr-error.h"
 
@@ -116,18 +119,6 @@ new_object(KvmrService *self)
 }
 
 static void
-log_state(const KvmrPlanNetwork *planned)
-{
-    const KvmrProfile *profile = planned->network->profile;
-    const char        *state = kvmr_state_to_string(planned->state);
-
-    if (planned->state == KVMR_STATE_ACTIVE || planned->state == KVMR_STATE_ACTIVATING)
-        g_message("%s (%s): %s", profile->id, profile->interface, state);
-    else
-        g_warning("%s (%s): %s: %s", profile->id, profile->interface, state, planned->reason);
-}
-
-static void
 update_object(KvmrService           *self,
               const KvmrPlanNetwork *planned,
               const KvmrPlan        *plan,
@@ -143,12 +134,7 @@ update_object(KvmrService           *self,
         g_hash_table_insert(self->objects, g_strdup(uuid), object);
     }
     network = get_interface(object);
-    if (fresh ||
-        strcmp(kvmr_dbus_kvm_routed_network_get_state(network),
-               kvmr_state_to_string(planned->state)) != 0 ||
-        strcmp(kvmr_dbus_kvm_routed_network_get_state_reason(network), planned->reason) != 0)
-        log_state(planned);
-
+    kvmr_news_tell(fresh ? NULL : network, planned);
     kvmr_network_object_update(network, planned, plan, snapshot);
     /* Exported only when complete: nobody sees a network without properties. */
     if (fresh)
@@ -178,9 +164,7 @@ update_objects(KvmrService *self, const KvmrPlan *plan, const KvmrSnapshot *snap
     while (g_hash_table_iter_next(&iter, (gpointer *) &uuid, (gpointer *) &object)) {
         if (in_plan(plan, uuid))
             continue;
-        g_message("%s (%s): inactive",
-                  kvmr_dbus_kvm_routed_network_get_id(get_interface(object)),
-                  kvmr_dbus_kvm_routed_network_get_interface(get_interface(object)));
+        kvmr_news_tell_end(get_interface(object));
         g_dbus_object_manager_server_unexport(self->manager,
                                               g_dbus_object_get_object_path(G_DBUS_OBJECT(object)));
         g_hash_table_iter_remove(&iter);
@@ -272,22 +256,32 @@ kvmr_service_reconcile(KvmrService *self)
     kvmr_memory_set(self->memory, networks);
     snapshot = kvmr_host_snapshot(self->host, &error);
     if (!snapshot) {
-        g_warning("%s", error->message);
         show_unread(self, networks, error->message);
         retry_later(self);
+        kvmr_log(KVMR_MESSAGE_NOT_READ,
+                 NULL,
+                 _("%s; tried again within %u s"),
+                 error->message,
+                 self->retry_seconds);
         return;
     }
     plan = kvmr_plan_new(networks, snapshot);
     done = apply(self, plan, snapshot, &changed, &error);
     applied = g_get_monotonic_time();
     if (done) {
+        if (self->retry_seconds > 0)
+            kvmr_log(KVMR_MESSAGE_APPLIED, NULL, _("the host is as it shall be again"));
         retry_no_more(self);
         kvmr_host_announce(self->host, plan, snapshot, changed);
     } else {
-        g_warning("%s", error->message);
         read_again(self, networks, &plan, &snapshot);
         kvmr_plan_set_failed(plan, self->routed, error->message);
         retry_later(self);
+        kvmr_log(KVMR_MESSAGE_NOT_APPLIED,
+                 NULL,
+                 _("%s; tried again within %u s"),
+                 error->message,
+                 self->retry_seconds);
     }
     update_objects(self, plan, snapshot);
     watch_idle(self);

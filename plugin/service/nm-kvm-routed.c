@@ -10,9 +10,11 @@
 #include <sys/stat.h>
 
 #include "kernel/kvmr-host.h"
+#include "kernel/kvmr-log.h"
 #include "service/kvmr-service.h"
 #include "service/kvmr-source-nm.h"
 
+#define PROGRAM           "nm-kvm-routed"
 #define RUNTIME_DIRECTORY "/run/nm-kvm-routed"
 
 typedef struct {
@@ -39,9 +41,11 @@ on_name_lost(GDBusConnection *bus, const char *name, gpointer user_data)
 {
     Daemon *self = user_data;
 
-    g_printerr(_("nm-kvm-routed: the bus name %s is taken, or the bus is gone: is another "
-                 "nm-kvm-routed running, and is its D-Bus policy installed?\n"),
-               name);
+    kvmr_log(KVMR_MESSAGE_CANNOT_RUN,
+             NULL,
+             _("the bus name %s is taken, or the bus is gone: is another nm-kvm-routed running, "
+               "and is its D-Bus policy installed?"),
+             name);
     self->status = EXIT_FAILURE;
     g_main_loop_quit(self->loop);
 }
@@ -149,11 +153,13 @@ run(Daemon *self, GError **error)
 
     self->service = service;
     own_name(self);
+    g_debug("nm-kvm-routed " PACKAGE_VERSION " runs");
     g_unix_signal_add(SIGTERM, on_signal, self);
     g_unix_signal_add(SIGINT, on_signal, self);
     g_main_loop_run(self->loop);
     if (self->name_id)
         g_bus_unown_name(self->name_id);
+    g_debug("nm-kvm-routed ends");
     return TRUE;
 }
 
@@ -173,6 +179,7 @@ main(int argc, char **argv)
     bindtextdomain(GETTEXT_PACKAGE, LOCALEDIR);
     bind_textdomain_codeset(GETTEXT_PACKAGE, "UTF-8");
     textdomain(GETTEXT_PACKAGE);
+    g_set_prgname(PROGRAM);
 
     g_option_context_set_summary(
         context,
@@ -190,7 +197,7 @@ main(int argc, char **argv)
 
     daemon.loop = g_main_loop_new(NULL, FALSE);
     if (!run(&daemon, &error)) {
-        g_printerr("nm-kvm-routed: %s\n", error->message);
+        kvmr_log(KVMR_MESSAGE_CANNOT_RUN, NULL, "%s", error->message);
         daemon.status = EXIT_FAILURE;
     }
     g_main_loop_unref(daemon.loop);

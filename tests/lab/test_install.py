@@ -5,6 +5,7 @@ import json
 import os
 import pathlib
 import re
+import shutil
 import stat
 import tempfile
 import xml.etree.ElementTree as ET
@@ -14,7 +15,8 @@ import product
 from lpar import BUS_NAME
 
 NAME = "guests11"
-COMMANDS = ("connection", "status", "plan", "check", "monitor", "expand", "restore", "help")
+COMMANDS = ("connection", "status", "plan", "check", "monitor", "expand", "restore", "report",
+            "help")
 DISPATCHER = "usr/lib/NetworkManager/dispatcher.d"
 UNIT = "usr/lib/systemd/system/nm-kvm-routed.service"
 POLICY = f"usr/share/dbus-1/system.d/{BUS_NAME}.conf"
@@ -27,6 +29,9 @@ PAGES = {"usr/share/man/man1/kvm-routedctl.1", "usr/share/man/man5/nm-settings-k
          "usr/share/man/man8/nm-kvm-routed.8", "usr/share/man/man8/nmcli-kvm-routed.8"}
 DRACUT = "usr/lib/dracut/dracut.conf.d/50-kvm-routed-nmcli.conf"
 COMPLETION = "usr/share/bash-completion/completions/kvm-routedctl"
+CATALOG = "usr/lib/systemd/catalog/kvm-routed.catalog"
+SOS_PLUGIN = "usr/lib/python3/dist-packages/sos/report/plugins/kvm_routed.py"
+SUPPORTCONFIG_PLUGIN = "usr/lib/supportconfig/plugins/kvm_routed"
 # systemd-networkd has 2.8, nm-priv-helper 1.9.
 EXPOSURE = 2.2
 
@@ -61,8 +66,10 @@ class Tree(Install):
             if not path.is_dir() or path.is_symlink():
                 found[name] = stat.filemode(state.st_mode)
         share = "usr/share" if os.path.isdir("/usr/share/iproute2") else "etc"
-        data = {POLICY, ACTIVATION, UNIT, COMPLETION, DRACUT, f"{share}/iproute2/{PROTOCOLS}", *PAGES}
-        self.assertEqual(found, {**dict.fromkeys(PROGRAMS, "-rwxr-xr-x"),
+        data = {POLICY, ACTIVATION, UNIT, COMPLETION, CATALOG, SOS_PLUGIN, DRACUT,
+                f"{share}/iproute2/{PROTOCOLS}", *PAGES}
+        programs = {SUPPORTCONFIG_PLUGIN, *PROGRAMS}
+        self.assertEqual(found, {**dict.fromkeys(programs, "-rwxr-xr-x"),
                                  **dict.fromkeys(data, "-rw-r--r--")})
 
     def test_what_the_programs_link(self):
@@ -231,6 +238,26 @@ class Manual(Install):
                 self.assertRegex(text, rf"(?m)^ +{code} \(")
 
 
+    def test_every_message_is_told(self):
+        """What the service can log, the catalog explains and the manual lists: neither more."""
+        source = (product.TOP / "plugin/kernel/kvmr-log.c").read_text(encoding="utf-8")
+        messages = dict(re.findall(r'\{"([0-9a-f]{32})", LOG_(\w+)\}', source))
+        self.assertGreater(len(messages), 10)
+        with tempfile.TemporaryDirectory() as root:
+            catalog = pathlib.Path(root, CATALOG)
+            catalog.parent.mkdir(parents=True)
+            shutil.copy(self.root / CATALOG, catalog)
+            pathlib.Path(root, "var/lib/systemd/catalog").mkdir(parents=True)
+            journalctl = ("journalctl", "--no-pager", f"--root={root}")
+            self.assertEqual(self.run_quietly(*journalctl, "--update-catalog"), "")
+            explained = self.run_quietly(*journalctl, "--list-catalog").splitlines()
+        for line in explained:
+            self.assertRegex(line, r"\A[0-9a-f]{32} NetworkManager-kvm-routed: [A-Z]")
+        self.assertEqual({line.split()[0] for line in explained}, set(messages))
+        listed = re.findall(r"(?m)^ +([0-9a-f]{32}) \((\w+)\)$", self._page("nm-kvm-routed"))
+        self.assertEqual({key: word.upper() for key, word in listed}, messages)
+
+
 class Programs(Install):
     """The programs say what they are, and how they are used."""
 
@@ -293,6 +320,7 @@ class Programs(Install):
         self.run_quietly("bash", "-n", f"/{COMPLETION}")
         cases = ((("",), set(COMMANDS)), (("st",), {"status"}), (("help", "p"), {"plan"}),
                  (("status", "--j"), {"--json"}), (("--v",), {"--version"}),
+                 (("report", "--"), {"--output", "--text", "--help"}),
                  (("check", "o5s_10"), {"o5s_10g_1"}),
                  (("connection", "add", "type", "kvm"), {"kvm-routed"}),
                  (("connection", "add", "type", "kvm-routed", "upl"), {"uplink"}),

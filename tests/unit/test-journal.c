@@ -7,6 +7,7 @@
 
 #include "kernel/kvmr-journal.h"
 #include "kernel/kvmr-state-file.h"
+#include "log-fixture.h"
 #include "setting/kvmr-error.h"
 
 #define BOOT_ID_FILE "/proc/sys/kernel/random/boot_id"
@@ -269,30 +270,21 @@ static const Garbled garbled[] = {
 };
 
 static void
-count_warnings(const char *domain, GLogLevelFlags level, const char *message, gpointer user_data)
-{
-    guint *count = user_data;
-
-    g_assert_nonnull(strstr(message, KVMR_JOURNAL_FILE));
-    ++*count;
-}
-
-static void
 test_garbled(Fixture *fixture, gconstpointer data)
 {
     const Garbled *example = data;
-    guint          warnings = 0;
-    guint handler = g_log_set_handler(NULL, G_LOG_LEVEL_WARNING, count_warnings, &warnings);
-    GLogLevelFlags fatal = g_log_set_always_fatal(G_LOG_LEVEL_CRITICAL | G_LOG_FLAG_RECURSION);
+    g_autoptr(GPtrArray) warnings = NULL;
     g_autoptr(KvmrJournal) journal = NULL;
 
     write_file(fixture, example->text);
+    log_begin();
     journal = open_journal(fixture);
-    (void) g_log_set_always_fatal(fatal);
-    g_log_remove_handler(NULL, handler);
+    warnings = log_end();
 
     assert_list(journal, &example->ifindex, example->ifindex ? 1 : 0);
-    g_assert_cmpuint(warnings, ==, example->warnings);
+    g_assert_cmpuint(warnings->len, ==, example->warnings);
+    for (guint i = 0; i < warnings->len; i++)
+        g_assert_nonnull(strstr(log_field(warnings, i, "MESSAGE"), KVMR_JOURNAL_FILE));
     g_assert_cmpint(kvmr_journal_get(journal, 9, KVMR_VALUE_FORWARDING), ==, example->forwarding);
     g_assert_cmpint(kvmr_journal_get(journal, 9, KVMR_VALUE_PROXY_DELAY), ==, example->delay);
 

@@ -3,6 +3,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "log-fixture.h"
 #include "plan-fixture.h"
 #include "service/kvmr-memory.h"
 
@@ -286,14 +287,16 @@ test_untrusted(Fixture *fixture, gconstpointer data)
 {
     g_autoptr(GPtrArray) before = no_networks();
     g_autoptr(GPtrArray) nothing = no_networks();
+    g_autoptr(GPtrArray) messages = NULL;
 
     add(before, "a", UUID_A, "br-a");
     remember(fixture, before);
     g_assert_cmpint(g_chmod(fixture->path, 0666), ==, 0);
 
-    g_test_expect_message(NULL, G_LOG_LEVEL_WARNING, "*others may write to it*");
+    log_begin();
     restart(fixture);
-    g_test_assert_expected_messages();
+    messages = log_end();
+    LOG_ASSERT(messages, "*others may write to it*");
     assert_merged(fixture, nothing, FALSE, "");
 }
 
