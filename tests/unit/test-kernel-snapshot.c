@@ -350,7 +350,7 @@ test_neighbours(Fixture *fixture, gconstpointer data)
 
     netlink = kvmr_netlink_new(&error);
     g_assert_no_error(error);
-    addresses = kvmr_netlink_read_neighbours(netlink, ifindex, &error);
+    addresses = kvmr_netlink_read_neighbours(netlink, ifindex, FALSE, &error);
     g_assert_no_error(error);
     g_assert_cmpuint(addresses->len, ==, 2);
     g_assert_cmphex(g_array_index(addresses, guint32, 0) ^ g_array_index(addresses, guint32, 1),
