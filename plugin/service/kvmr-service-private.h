@@ -63,3 +63,6 @@ void kvmr_service_refuse(KvmrService *self, GDBusMethodInvocation *invocation);
 /** Connects the methods of the service as a whole, or of one network, to what answers them. */
 void kvmr_service_connect_calls(KvmrService *self);
 void kvmr_service_connect_network_calls(KvmrService *self, KvmrDBusKvmRoutedNetwork *network);
+
+/** The same for Verify, in a file of its own. */
+void kvmr_service_connect_verify(KvmrService *self, KvmrDBusKvmRoutedNetwork *network);
