@@ -160,6 +160,34 @@ kvmr_client_plan(KvmrClient *self, const char *profile, GError **error)
     return text;
 }
 
+/* The bus refuses it by its policy, the service by itself. */
+static gboolean
+is_denied(const GError *error)
+{
+    return g_error_matches(error, G_DBUS_ERROR, G_DBUS_ERROR_ACCESS_DENIED) ||
+           g_error_matches(error, KVMR_ERROR, KVMR_ERROR_DENIED);
+}
+
+GVariant *
+kvmr_client_verify(KvmrClient *self, const KvmrInfo *network, GError **error)
+{
+    g_autoptr(GVariant) reply = NULL;
+    g_autoptr(GError) failure = NULL;
+
+    reply = call(
+        self, network->path, KVMR_BUS_INTERFACE_NETWORK, "Verify", NULL, "(aa{sv})", &failure);
+    if (reply)
+        return g_variant_get_child_value(reply, 0);
+    if (is_denied(failure))
+        g_set_error(error,
+                    failure->domain,
+                    failure->code,
+                    _("Only root may verify a network, as that sends packets; try sudo"));
+    else
+        g_propagate_error(error, g_steal_pointer(&failure));
+    return NULL;
+}
+
 int
 kvmr_client_exit_status(const GError *error)
 {

@@ -12,7 +12,7 @@ import product
 from lpar import BUS_NAME
 
 NAME = "guests11"
-COMMANDS = ("status", "plan", "check", "monitor", "expand", "help")
+COMMANDS = ("status", "verify", "plan", "check", "monitor", "expand", "help")
 DISPATCHER = "usr/lib/NetworkManager/dispatcher.d"
 UNIT = "usr/lib/systemd/system/nm-kvm-routed.service"
 POLICY = f"usr/share/dbus-1/system.d/{BUS_NAME}.conf"
@@ -117,7 +117,7 @@ class Data(Install):
         self.assertEqual(list(policies.iter("deny")), [])
         default = policies.find("policy[@context='default']")
         self.assertEqual({rule.get("send_member") for rule in default}
-                         & {None, "Notify", "Reapply", "Set"}, set())
+                         & {None, "Notify", "Reapply", "Set", "Verify"}, set())
         self.assertEqual(set(policies.find("policy[@user='root']").attrib), {"user"})
         self.assertEqual(len(policies.findall("policy")), 2)
 
@@ -263,7 +263,8 @@ class Programs(Install):
     def test_completion(self):
         self.run_quietly("bash", "-n", f"/{COMPLETION}")
         cases = ((("",), set(COMMANDS)), (("st",), {"status"}), (("help", "p"), {"plan"}),
-                 (("status", "--j"), {"--json"}), (("--v",), {"--version"}),
+                 (("status", "--j"), {"--json"}), (("status", "--w"), {"--watch"}),
+                 (("verify", "--"), {"--json", "--help"}), (("--v",), {"--version"}),
                  (("check", "o5s_10"), {"o5s_10g_1"}),
                  (("expand", "/etc/dbus-1/sys"), {"/etc/dbus-1/system.d/"}))
         for typed, wanted in cases:

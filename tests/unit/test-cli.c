@@ -204,8 +204,9 @@ test_usage(CtlFixture *fixture, gconstpointer data)
         {"help", "frobnicate"},
         {""},
     };
-    static const char *const commands[] = {"status", "plan", "check", "monitor", "expand", "help"};
-    g_autofree char         *overview = NULL;
+    static const char *const commands[] = {
+        "status", "verify", "plan", "check", "monitor", "expand", "help"};
+    g_autofree char *overview = NULL;
 
     for (gsize i = 0; i < G_N_ELEMENTS(wrong); i++) {
         g_autofree char *out = NULL;
