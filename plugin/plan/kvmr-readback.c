@@ -245,7 +245,7 @@ read_mac(GPtrArray *rows, const KvmrProfile *profile, const KvmrLink *guest)
     if (!profile->mac || guest->mac_len != sizeof(guest->mac))
         return;
     is = kvmr_mac_to_string(guest->mac);
-    if (g_ascii_strcasecmp(is, profile->mac) == 0) {
+    if (strcmp(is, profile->mac) == 0) {
         kvmr_verify_rows_add(rows,
                              "interface",
                              "MAC",

@@ -257,14 +257,17 @@ static gboolean
 read_mac(KvmrProfile *self, GKeyFile *native, GError **error)
 {
     g_autofree char *cloned = NULL;
+    g_autofree char *mac = NULL;
     const char      *section;
 
-    /* NM sets a cloned MAC after the bridge's own. */
     if (!kvmr_profile_ethernet_section(native, &section, error) ||
-        !kvmr_keyfile_get(native, section, "cloned-mac-address", &cloned, error))
+        !kvmr_keyfile_get(native, section, "cloned-mac-address", &cloned, error) ||
+        !kvmr_keyfile_get(native, KVMR_SECTION_BRIDGE, "mac-address", &mac, error))
         return FALSE;
-    return cloned ||
-           kvmr_keyfile_get(native, KVMR_SECTION_BRIDGE, "mac-address", &self->mac, error);
+    /* NM sets a cloned MAC after the bridge's own. */
+    if (mac && !cloned)
+        self->mac = g_ascii_strdown(mac, -1);
+    return TRUE;
 }
 
 static gboolean

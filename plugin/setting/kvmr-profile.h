@@ -51,7 +51,7 @@ GPtrArray *kvmr_profile_expand(GKeyFile *profile, GError **error);
  * @behind_guests: of #KvmrPrefix4, destinations of [ipv4] routes whose next hop is a guest, in
  *   order and each once
  * @mtu: bytes; 1500, a bridge's own, for a native profile that gives none
- * @mac: the guest interface's, where the profile gives a bridge one; else NULL
+ * @mac: the guest interface's, in lower case, where the profile gives a bridge one; else NULL
  * @permissions: whether connection.permissions restricts it to some users ("private")
  */
 typedef struct {
