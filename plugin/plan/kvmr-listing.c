@@ -4,6 +4,11 @@
 #include <glib/gi18n-lib.h>
 #include <string.h>
 
+#include "setting/kvmr-text.h"
+
+/* Characters of a rule or an element that a line shows: anybody may have put it there. */
+#define ITEM_SHOWN 120
+
 /*
  * An object of a table, or a table itself
  * @name: "chain ip forward"
@@ -245,7 +250,8 @@ static void
 tell_items(GPtrArray *lines, const Object *object, GPtrArray *items, const char *format)
 {
     for (guint i = 0; i < items->len; i++) {
-        const char *what = object->is_chain ? _("rule") : _("element");
+        const char      *what = object->is_chain ? _("rule") : _("element");
+        g_autofree char *item = kvmr_text_escape(g_ptr_array_index(items, i), ITEM_SHOWN);
 
         if (i == KVMR_LISTING_DIFFERENCES_MAX) {
             g_ptr_array_add(
@@ -253,12 +259,7 @@ tell_items(GPtrArray *lines, const Object *object, GPtrArray *items, const char 
                 g_strdup_printf(_("%s: and %u more like this"), object->name, items->len - i));
             return;
         }
-        g_ptr_array_add(lines,
-                        g_strdup_printf("%s: %s %s: %s",
-                                        object->name,
-                                        what,
-                                        format,
-                                        (const char *) g_ptr_array_index(items, i)));
+        g_ptr_array_add(lines, g_strdup_printf("%s: %s %s: %s", object->name, what, format, item));
     }
 }
 
@@ -278,12 +279,14 @@ compare_object(GPtrArray *lines, const Object *wanted, const Object *listed, gbo
     g_autoptr(GPtrArray) missing = missing_items(wanted, listed);
     g_autoptr(GPtrArray) added = missing_items(listed, wanted);
 
-    if (strcmp(wanted->head->str, listed->head->str) != 0)
-        g_ptr_array_add(lines,
-                        g_strdup_printf(_("%s: is \"%s\" and should be \"%s\""),
-                                        wanted->name,
-                                        listed->head->str,
-                                        wanted->head->str));
+    if (strcmp(wanted->head->str, listed->head->str) != 0) {
+        g_autofree char *head = kvmr_text_escape(listed->head->str, ITEM_SHOWN);
+
+        g_ptr_array_add(
+            lines,
+            g_strdup_printf(
+                _("%s: is \"%s\" and should be \"%s\""), wanted->name, head, wanted->head->str));
+    }
     if (untouched && wanted->is_chain && wanted->items->len == listed->items->len)
         return;
     tell_items(lines, wanted, missing, _("is missing"));

@@ -112,12 +112,13 @@ ask_peers(KvmrVerify *self)
         const KvmrPlanPeer *peer = &g_array_index(self->planned->peers, KvmrPlanPeer, i);
         KvmrAsked           asked = {
                       .kind = KVMR_ASKED_GATEWAY,
-                      .link = peer->ifname ? kvmr_snapshot_find_index(self->snapshot, peer->ifindex) : NULL,
                       .addr = peer->peer.gateway,
                       .peer = peer->peer,
                       .must_answer = TRUE,
         };
 
+        if (peer->ifname)
+            asked.link = kvmr_snapshot_find_index(self->snapshot, peer->ifindex);
         if (!is_asked(self, asked.kind, asked.link, asked.addr))
             ask(self, asked, TRUE, asked.link != NULL);
         if (!asked.link)

@@ -7,10 +7,12 @@ typedef struct {
     GDBusMethodInvocation *invocation;
 } Call;
 
+/* The kernel takes any bytes as the name of an interface, and D-Bus does not. */
 static void
 add_string(GVariantBuilder *builder, const char *key, const char *value)
 {
-    g_variant_builder_add(builder, "{sv}", key, g_variant_new_string(value));
+    g_variant_builder_add(
+        builder, "{sv}", key, g_variant_new_take_string(g_utf8_make_valid(value, -1)));
 }
 
 /* A figure that there is not is left out. */
@@ -85,11 +87,20 @@ on_verifier_known(GDBusMethodInvocation *invocation, gboolean is_root, gpointer 
         kvmr_service_refuse(self, invocation);
         return;
     }
+    /* What is known to have changed is no difference, but still to be applied. */
+    if (self->reconcile_id)
+        kvmr_service_reconcile(self);
     networks = kvmr_service_get_networks(self);
     call = g_new0(Call, 1);
     call->self = self;
     call->invocation = invocation;
-    kvmr_verification_start(self->host, networks, find_uuid(self, path), on_verified, call);
+    kvmr_verification_start(self->host,
+                            networks,
+                            self->failure ? self->routed : NULL,
+                            self->failure,
+                            find_uuid(self, path),
+                            on_verified,
+                            call);
 }
 
 /* For root: it sends packets. */

@@ -280,6 +280,8 @@ kvmr_service_reconcile(KvmrService *self)
     plan = kvmr_plan_new(networks, snapshot);
     done = apply(self, plan, snapshot, &changed, &error);
     applied = g_get_monotonic_time();
+    g_free(self->failure);
+    self->failure = done ? NULL : g_strdup(error->message);
     if (done) {
         retry_no_more(self);
         kvmr_host_announce(self->host, plan, snapshot, changed);
@@ -374,6 +376,7 @@ kvmr_service_free(KvmrService *self)
     g_hash_table_unref(self->objects);
     g_hash_table_unref(self->routed);
     kvmr_memory_free(self->memory);
+    g_free(self->failure);
     g_object_unref(self->source);
     g_free(self);
 }

@@ -101,19 +101,15 @@ find_planned(const KvmrPlan *plan, const char *uuid)
     return NULL;
 }
 
-/* Reads the kernel, and finds out whom to ask. */
+/* Looks at the network as it is planned, and finds out whom to ask. */
 static gboolean
-prepare(Verification *self, KvmrHost *host, GPtrArray *networks, const char *uuid, GError **error)
+prepare(Verification *self, KvmrHost *host, const char *uuid, GError **error)
 {
     const KvmrPlanNetwork *planned;
     g_autofree char       *listed = NULL;
     g_autoptr(GArray) neighbours = NULL;
     gboolean untouched;
 
-    self->snapshot = kvmr_host_snapshot(host, error);
-    if (!self->snapshot)
-        return FALSE;
-    self->plan = kvmr_plan_new(networks, self->snapshot);
     planned = find_planned(self->plan, uuid);
     if (!planned) {
         g_set_error(error,
@@ -135,9 +131,21 @@ prepare(Verification *self, KvmrHost *host, GPtrArray *networks, const char *uui
     return TRUE;
 }
 
+static gboolean
+read_host(Verification *self, KvmrHost *host, GPtrArray *networks, GError **error)
+{
+    self->snapshot = kvmr_host_snapshot(host, error);
+    if (!self->snapshot)
+        return FALSE;
+    self->plan = kvmr_plan_new(networks, self->snapshot);
+    return TRUE;
+}
+
 void
 kvmr_verification_start(KvmrHost            *host,
                         GPtrArray           *networks,
+                        GHashTable          *routed,
+                        const char          *failure,
                         const char          *uuid,
                         KvmrVerificationDone done,
                         gpointer             user_data)
@@ -148,7 +156,13 @@ kvmr_verification_start(KvmrHost            *host,
     self->rows = kvmr_verify_rows_new();
     self->done = done;
     self->user_data = user_data;
-    if (prepare(self, host, networks, uuid, &error) && self->verify)
+    if (!read_host(self, host, networks, &error)) {
+        end(self, error);
+        return;
+    }
+    if (failure)
+        kvmr_plan_set_failed(self->plan, routed, failure);
+    if (prepare(self, host, uuid, &error) && self->verify)
         run_round(self);
     else
         end(self, error);

@@ -14,6 +14,7 @@ import labcase
 from bus import Bus
 
 NAME = "guests11"
+UUID = "5d7a1e40-0000-4000-8000-000000000011"
 UPLINK, HIPERSOCKETS, LAYER3, INTRANET = "o5s_10g_1", "hs56k_0", "hs57_0", "o5s_1g_1"
 ZOS = "172.31.57.10"
 PEER = "172.31.56.2"  # LPAR 12 on HiperSockets
@@ -123,6 +124,23 @@ class Verify(labcase.LabCase):
         self.assertEqual((done.returncode, done.stdout), (1, ""))
         self.assertEqual(done.stderr, "Error: Only root may verify a network, as that sends "
                                       "packets; try sudo\n")
+
+    def test_killed_meanwhile(self):
+        """The service that comes back answers instead; it numbers its objects anew."""
+        self.lpar.down(NAME)
+        self.lpar.up(NAME)
+        with Bus(self.lpar) as bus:
+            path = bus.networks()[UUID]["path"]
+            with self.cec["lanserver"].capture("eth0", "arp") as seen:
+                caller = self.lpar.popen("kvm-routedctl", "verify", "--json",
+                                         stdout=subprocess.PIPE)
+                self.lpar.wait_for(lambda: seen.matching(r"who-has 10\.136\.11\.254"), 10,
+                                   "the first probe")
+                self.lpar.signal_service(signal.SIGKILL)
+            (network,) = json.loads(caller.stdout.read())["networks"]
+            self.assertIn(caller.wait(), (0, 3))
+            self.assert_row(network["rows"], "peer-gateway", "ok", HIPERSOCKETS, PEER)
+            self.assertNotEqual(bus.networks()[UUID]["path"], path)
 
     def test_unknown_network(self):
         done = self.lpar.run("kvm-routedctl", "verify", "guests99", check=False)
@@ -285,6 +303,7 @@ class Verify(labcase.LabCase):
             self.lpar.wait_state(NAME, "degraded")
             status, rows = self.verify()
             self.assertEqual(status, 1)
+            self.assert_row(rows, "state", "failed", "br-ex", NAME, "Read-only file system")
             self.assert_row(rows, "values", "failed", UPLINK, "proxy_arp",
                             "is 0 and should be 1")
         self._write(f"conf/{UPLINK}/proxy_arp", 1)

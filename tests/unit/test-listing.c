@@ -178,12 +178,17 @@ test_many(void)
 static void
 test_garbage(void)
 {
-    static const char *const cases[] = {
+    g_autofree char *words = g_strnfill(100000, 'x');
+    g_autofree char *long_rule = g_strconcat(
+        "table ip kvm_routed {\n\tchain refuse {\n\t\t", words, "\n", NULL);
+    const char *const cases[] = {
         "}\n}\n}\n",
         "table ip kvm_routed {\n\tset own {\n\t\telements = { 10.0.0.1,\n",
         "table ip kvm_routed {\n\tchain \"\n",
         "table\nchain\n{\n",
         "table ip kvm_routed {\n\tchain x {\n\t\tcomment \"}\n{ elements = {\"\n\t}\n}\n",
+        "table ip kvm_routed {\n\tchain refuse {\n\t\tip saddr 1.1.1.1 comment \"\xff\033[7m\"\n",
+        long_rule,
         "table ip kvm_routed {\n\tmap pairs {\n\t\telements = { \"unterminated , }\n\t}\n}\n",
     };
 
@@ -193,6 +198,10 @@ test_garbage(void)
 
         lines = kvmr_listing_compare(wanted, cases[i], FALSE, &n_rules, &n_elements);
         g_assert_cmpuint(lines->len, >, 0);
+        for (guint j = 0; j < lines->len; j++) {
+            g_assert_true(g_utf8_validate(g_ptr_array_index(lines, j), -1, NULL));
+            g_assert_cmpuint(strlen(g_ptr_array_index(lines, j)), <, 1000);
+        }
     }
 }
 
