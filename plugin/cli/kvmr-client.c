@@ -200,7 +200,7 @@ kvmr_client_verify(KvmrClient *self, const KvmrInfo *network, GError **error)
     g_autoptr(GError) failure = NULL;
     GVariant *rows = call_verify(self, network->path, &failure);
 
-    if (rows)
+    if (!failure)
         return rows;
     if (is_denied(failure)) {
         g_set_error(error,

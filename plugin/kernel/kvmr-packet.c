@@ -126,7 +126,7 @@ parse_ip(const guint8 *packet, gsize length)
     if (length < KVMR_PACKET_IP_HEADER || packet[0] >> 4 != 4 ||
         packet[IP_PROTOCOL] != IPPROTO_ICMP || (get16(packet + IP_FRAGMENT) & FRAGMENT_OFFSET) != 0)
         return 0;
-    header = (packet[0] & 0xfU) * 4U;
+    header = (gsize) (packet[0] & 0xf) * 4;
     return header >= KVMR_PACKET_IP_HEADER && header <= length ? header : 0;
 }
 

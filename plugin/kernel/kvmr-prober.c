@@ -297,7 +297,7 @@ open_sockets(KvmrProber *self, GError **error)
 KvmrProber *
 kvmr_prober_new(GPtrArray *probes, KvmrProberDone done, gpointer user_data, GError **error)
 {
-    g_autoptr(KvmrProber) self = g_new0(KvmrProber, 1);
+    KvmrProber *self = g_new0(KvmrProber, 1);
 
     self->probes = g_ptr_array_ref(probes);
     self->sent = g_new0(gint64, MAX(probes->len, 1));
@@ -308,13 +308,15 @@ kvmr_prober_new(GPtrArray *probes, KvmrProberDone done, gpointer user_data, GErr
     self->cookie = (guint64) g_random_int() << 32 | g_random_int();
     self->arp = self->icmp = -1;
     self->unanswered = probes->len;
-    if (!open_sockets(self, error))
+    if (!open_sockets(self, error)) {
+        kvmr_prober_free(self);
         return NULL;
+    }
     if (probes->len == 0)
         finish_after(self, 0);
     else
         send_after(self, 0);
-    return g_steal_pointer(&self);
+    return self;
 }
 
 void

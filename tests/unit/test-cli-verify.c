@@ -13,7 +13,7 @@
 #define GUESTS11_PATH MOCK_PATH "/Network/1"
 
 /* A test waits for what must come so long, in µs, and for what must not come so long, in ms. */
-#define PATIENCE (30 * G_USEC_PER_SEC)
+#define PATIENCE G_GINT64_CONSTANT(30000000)
 #define SILENCE  400
 
 static gboolean
@@ -378,12 +378,11 @@ static void
 test_watch_unread(CtlFixture *fixture, gconstpointer data)
 {
     g_autoptr(KvmrDBusKvmRoutedNetwork) network = ctl_add_network(fixture, GUESTS11_PATH);
-    g_autofree char *first = NULL;
-    Watched          watched = {0};
-    gint64           end = g_get_monotonic_time() + PATIENCE;
+    Watched watched = {0};
+    gint64  end = g_get_monotonic_time() + PATIENCE;
 
     begin(&watched, NULL);
-    first = take(&watched, "spoofed");
+    g_free(take(&watched, "spoofed"));
     g_source_remove(watched.source);
     g_assert_cmpint(close(watched.fd), ==, 0);
     degrade(network, "why not");
@@ -403,13 +402,12 @@ test_watch_restart(CtlFixture *fixture, gconstpointer data)
     G_GNUC_UNUSED g_autoptr(KvmrDBusKvmRoutedNetwork)
         network = ctl_add_network(fixture, GUESTS11_PATH);
     g_autoptr(KvmrDBusKvmRoutedNetwork) again = NULL;
-    g_autofree char *first = NULL;
     g_autofree char *away = NULL;
     g_autofree char *back = NULL;
     Watched          watched = {0};
 
     begin(&watched, NULL);
-    first = take(&watched, "spoofed");
+    g_free(take(&watched, "spoofed"));
     g_clear_pointer(&fixture->service, mock_service_free);
     away = take(&watched, "172.31.56.2");
     g_assert_true(g_str_has_prefix(
@@ -430,11 +428,10 @@ test_watch_restart(CtlFixture *fixture, gconstpointer data)
 static void
 test_watch_without_bus(CtlFixture *fixture, gconstpointer data)
 {
-    g_autofree char *first = NULL;
-    Watched          watched = {0};
+    Watched watched = {0};
 
     begin(&watched, NULL);
-    first = take(&watched, "No kvm-routed network is up");
+    g_free(take(&watched, "No kvm-routed network is up"));
     g_subprocess_send_signal(fixture->bus->daemon, SIGTERM);
     end_with(&watched, 0, 8);
 }

@@ -17,10 +17,11 @@
 #include "plan-fixture.h"
 #include "plan/kvmr-readback.h"
 
-#define PEER    0xac1f3802 /* 172.31.56.2 */
-#define OWN     0xac1f3801
-#define GUEST   0x0a880bfe /* 10.136.11.254 */
-#define FAR_MAC "\x02\x00\x00\x00\x00\x99"
+#define PEER  0xac1f3802 /* 172.31.56.2 */
+#define OWN   0xac1f3801
+#define GUEST 0x0a880bfe /* 10.136.11.254 */
+
+static const guint8 far_mac[] = {2, 0, 0, 0, 0, 0x99};
 
 typedef struct {
     char     *directory;
@@ -287,9 +288,9 @@ answer_arp(int fd, const Far *far, guint8 *frame)
 
     memcpy(target, arp + 24, 4);
     memcpy(frame, frame + 6, 6);
-    memcpy(frame + 6, FAR_MAC, 6);
+    memcpy(frame + 6, far_mac, 6);
     memcpy(arp + 18, arp + 8, 10);
-    memcpy(arp + 8, FAR_MAC, 6);
+    memcpy(arp + 8, far_mac, 6);
     memcpy(arp + 14, target, 4);
     if (far->kind == FAR_LIES)
         send_frame(fd, frame, 42); /* a request still */
@@ -341,7 +342,7 @@ answer_echo(int fd, const Far *far, guint8 *frame, gsize length)
     guint8 *icmp = ip + 20;
 
     memcpy(frame, frame + 6, 6);
-    memcpy(frame + 6, FAR_MAC, 6);
+    memcpy(frame + 6, far_mac, 6);
     if (far->kind == FAR_TOO_LARGE && length > 1000 + ETH_HLEN) {
         send_too_large(fd, frame);
         return;
@@ -421,6 +422,7 @@ probe(GPtrArray *probes, const char *name, FarEnd kind, guint *requests)
     source = g_unix_fd_add(fd, G_IO_IN, on_frame, &far);
     prober = kvmr_prober_new(probes, on_done, &far, &error);
     g_assert_no_error(error);
+    g_assert_nonnull(prober);
     g_main_loop_run(loop);
     g_source_remove(source);
     g_assert_cmpint(close(fd), ==, 0);
@@ -466,7 +468,7 @@ test_answers(Fixture *fixture, gconstpointer data)
     g_assert_true(arp->answered);
     g_assert_cmpuint(arp->rtt, >, 0);
     g_assert_cmpuint(arp->macs->len, ==, 1);
-    g_assert_cmpmem(&g_array_index(arp->macs, KvmrMac, 0), 6, FAR_MAC, 6);
+    g_assert_cmpmem(&g_array_index(arp->macs, KvmrMac, 0), 6, far_mac, 6);
     g_assert_true(echo->answered);
     g_assert_false(echo->unreachable);
     g_assert_cmpuint(echo->rtt, >, 0);
@@ -562,6 +564,7 @@ test_two_at_once(Fixture *fixture, gconstpointer data)
     /* It begins only in the main loop, which the other one runs. */
     prober = kvmr_prober_new(others, on_done, &far, &error);
     g_assert_no_error(error);
+    g_assert_nonnull(prober);
     (void) probe(ours, "peer", FAR_ANSWERS, NULL);
     g_assert_true(echo->answered);
     g_assert_cmpuint(echo->rtt, <, 1000000);
