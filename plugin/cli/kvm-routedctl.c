@@ -23,6 +23,11 @@ static const KvmrCommand commands[] = {
      "[NETWORK]",
      N_("Show the networks that are up, or NETWORK: an id, UUID or interface"),
      kvmr_cmd_status},
+    {"verify",
+     "[NETWORK]",
+     N_("Read back what is applied for the networks that are up, or for NETWORK, and ask the "
+        "systems around; for root"),
+     kvmr_cmd_verify},
     {"plan",
      "PROFILE|FILE",
      N_("Show what would be done on this host if the profile were up; change nothing"),

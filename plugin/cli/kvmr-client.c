@@ -182,6 +182,65 @@ kvmr_client_restore(KvmrClient *self, const char *uuid, GError **error)
     return reply != NULL;
 }
 
+/* The bus refuses it by its policy, the service by itself. */
+static gboolean
+is_denied(const GError *error)
+{
+    return g_error_matches(error, G_DBUS_ERROR, G_DBUS_ERROR_ACCESS_DENIED) ||
+           g_error_matches(error, KVMR_ERROR, KVMR_ERROR_DENIED);
+}
+
+static GVariant *
+call_verify(KvmrClient *self, const char *path, GError **error)
+{
+    g_autoptr(GVariant)
+        reply = call(self, path, KVMR_BUS_INTERFACE_NETWORK, "Verify", NULL, "(aa{sv})", error);
+
+    return reply ? g_variant_get_child_value(reply, 0) : NULL;
+}
+
+/* A service that was restarted counts its objects anew. Returns: (transfer full) (nullable): where
+ * @network is now, NULL if it is where it was, or nowhere */
+static char *
+find_again(KvmrClient *self, const KvmrInfo *network)
+{
+    g_autoptr(GPtrArray) networks = kvmr_client_networks(self, NULL);
+
+    for (guint i = 0; networks && i < networks->len; i++) {
+        const KvmrInfo *other = g_ptr_array_index(networks, i);
+
+        if (g_str_equal(kvmr_info_string(other, "Uuid"), kvmr_info_string(network, "Uuid")) &&
+            !g_str_equal(other->path, network->path))
+            return g_strdup(other->path);
+    }
+    return NULL;
+}
+
+GVariant *
+kvmr_client_verify(KvmrClient *self, const KvmrInfo *network, GError **error)
+{
+    g_autoptr(GError) failure = NULL;
+    GVariant *rows = call_verify(self, network->path, &failure);
+
+    if (!failure)
+        return rows;
+    if (is_denied(failure)) {
+        g_set_error(error,
+                    failure->domain,
+                    failure->code,
+                    _("Only root may verify a network, as that sends packets; try sudo"));
+        return NULL;
+    }
+    if (failure->domain == G_DBUS_ERROR) {
+        g_autofree char *path = find_again(self, network);
+
+        if (path)
+            return call_verify(self, path, error);
+    }
+    g_propagate_error(error, g_steal_pointer(&failure));
+    return NULL;
+}
+
 int
 kvmr_client_exit_status(const GError *error)
 {

@@ -1,12 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include <glib-unix.h>
 #include <glib/gi18n-lib.h>
-#include <signal.h>
 
-#include "cli/kvmr-bus.h"
 #include "cli/kvmr-changes.h"
-#include "cli/kvmr-client.h"
 #include "cli/kvmr-command.h"
+#include "cli/kvmr-follow.h"
 #include "cli/kvmr-page.h"
 
 /*
@@ -15,11 +12,9 @@
  * @away: it was said that the service ended
  */
 typedef struct {
-    GMainLoop          *loop;
-    GDBusObjectManager *objects;
-    GHashTable         *networks;
-    gboolean            away;
-    int                 status;
+    KvmrFollow *follow;
+    GHashTable *networks;
+    gboolean    away;
 } Monitor;
 
 static void
@@ -31,9 +26,8 @@ say(Monitor *self, const char *who, const char *what)
     g_autofree char *clean = kvmr_printable(text);
     g_autofree char *line = g_strdup_printf("%s  %s\n", time, clean);
 
-    self->status = kvmr_print(line);
-    if (self->status != KVMR_EXIT_OK)
-        g_main_loop_quit(self->loop);
+    if (kvmr_print(line) != KVMR_EXIT_OK)
+        kvmr_follow_end(self->follow, KVMR_EXIT_FAILURE);
 }
 
 static void
@@ -45,31 +39,10 @@ say_changes(Monitor *self, const KvmrInfo *before, const KvmrInfo *after)
         say(self, kvmr_info_name(after ? after : before), *line);
 }
 
-/* Returns: (transfer full) (nullable): NULL if @object is none of a network, or not known yet */
-static KvmrInfo *
-read_network(GDBusObject *object)
-{
-    g_autoptr(GDBusInterface)
-        interface = g_dbus_object_get_interface(object, KVMR_BUS_INTERFACE_NETWORK);
-    g_auto(GVariantDict) properties = G_VARIANT_DICT_INIT(NULL);
-    g_auto(GStrv) names = NULL;
-
-    if (!interface)
-        return NULL;
-    names = g_dbus_proxy_get_cached_property_names(G_DBUS_PROXY(interface));
-    for (char **name = names; name && *name; name++) {
-        g_autoptr(GVariant)
-            value = g_dbus_proxy_get_cached_property(G_DBUS_PROXY(interface), *name);
-
-        g_variant_dict_insert_value(&properties, *name, value);
-    }
-    return kvmr_info_new(g_dbus_object_get_object_path(object), g_variant_dict_end(&properties));
-}
-
 static void
 follow(Monitor *self, GDBusObject *object)
 {
-    KvmrInfo   *after = read_network(object);
+    KvmrInfo   *after = kvmr_follow_read(object);
     const char *uuid;
 
     if (!after)
@@ -77,15 +50,6 @@ follow(Monitor *self, GDBusObject *object)
     uuid = kvmr_info_string(after, "Uuid");
     say_changes(self, g_hash_table_lookup(self->networks, uuid), after);
     g_hash_table_replace(self->networks, g_strdup(uuid), after);
-}
-
-static gboolean
-service_runs(const Monitor *self)
-{
-    g_autofree char *owner = g_dbus_object_manager_client_get_name_owner(
-        G_DBUS_OBJECT_MANAGER_CLIENT(self->objects));
-
-    return owner != NULL;
 }
 
 static gboolean
@@ -108,7 +72,7 @@ on_removed(GDBusObjectManager *objects, GDBusObject *object, gpointer user_data)
     const char *path = g_dbus_object_get_object_path(object);
     KvmrInfo   *info;
 
-    if (!service_runs(self))
+    if (!kvmr_follow_service_runs(self->follow))
         return;
     info = g_hash_table_find(self->networks, has_path, (gpointer) path);
     if (!info)
@@ -132,14 +96,15 @@ on_properties(GDBusObjectManagerClient *objects,
 static void
 drop_missing(Monitor *self)
 {
-    g_autolist(GDBusObject) present = g_dbus_object_manager_get_objects(self->objects);
+    g_autolist(GDBusObject)
+        present = g_dbus_object_manager_get_objects(kvmr_follow_objects(self->follow));
     g_autoptr(GHashTable) uuids = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     GHashTableIter iter;
     gpointer       uuid;
     gpointer       info;
 
     for (GList *item = present; item; item = item->next) {
-        KvmrInfo *network = read_network(item->data);
+        KvmrInfo *network = kvmr_follow_read(item->data);
 
         if (!network)
             continue;
@@ -161,7 +126,7 @@ on_owner(GDBusObjectManagerClient *objects, GParamSpec *property, gpointer user_
 {
     Monitor *self = user_data;
 
-    if (service_runs(self)) {
+    if (kvmr_follow_service_runs(self->follow)) {
         self->away = FALSE;
         drop_missing(self);
         return;
@@ -172,32 +137,17 @@ on_owner(GDBusObjectManagerClient *objects, GParamSpec *property, gpointer user_
 }
 
 static void
-on_bus_closed(GDBusConnection *bus, gboolean peer_vanished, GError *error, gpointer user_data)
-{
-    Monitor *self = user_data;
-
-    kvmr_complain(_("The system bus went away; see 'systemctl status dbus'"));
-    self->status = KVMR_EXIT_UNREACHABLE;
-    g_main_loop_quit(self->loop);
-}
-
-static gboolean
-on_signal(gpointer user_data)
-{
-    g_main_loop_quit(user_data);
-    return G_SOURCE_CONTINUE;
-}
-
-static void
 start(Monitor *self)
 {
-    g_autolist(GDBusObject) present = g_dbus_object_manager_get_objects(self->objects);
+    GDBusObjectManager *objects = kvmr_follow_objects(self->follow);
+    g_autolist(GDBusObject)
+        present = g_dbus_object_manager_get_objects(kvmr_follow_objects(self->follow));
 
-    g_signal_connect(self->objects, "object-added", G_CALLBACK(on_added), self);
-    g_signal_connect(self->objects, "object-removed", G_CALLBACK(on_removed), self);
+    g_signal_connect(objects, "object-added", G_CALLBACK(on_added), self);
+    g_signal_connect(objects, "object-removed", G_CALLBACK(on_removed), self);
     g_signal_connect(
-        self->objects, "interface-proxy-properties-changed", G_CALLBACK(on_properties), self);
-    g_signal_connect(self->objects, "notify::name-owner", G_CALLBACK(on_owner), self);
+        objects, "interface-proxy-properties-changed", G_CALLBACK(on_properties), self);
+    g_signal_connect(objects, "notify::name-owner", G_CALLBACK(on_owner), self);
     for (GList *item = present; item; item = item->next)
         follow(self, item->data);
     if (g_hash_table_size(self->networks) == 0)
@@ -205,29 +155,20 @@ start(Monitor *self)
 }
 
 static int
-monitor(GDBusConnection *bus, GDBusObjectManager *objects)
+monitor(KvmrFollow *follow)
 {
-    g_autoptr(GMainLoop) loop = g_main_loop_new(NULL, FALSE);
     Monitor self = {
-        .loop = loop,
-        .objects = objects,
+        .follow = follow,
         .networks = g_hash_table_new_full(
             g_str_hash, g_str_equal, g_free, (GDestroyNotify) kvmr_info_free),
     };
-    guint interrupt = g_unix_signal_add(SIGINT, on_signal, loop);
-    guint terminate = g_unix_signal_add(SIGTERM, on_signal, loop);
+    int status;
 
-    g_signal_connect(bus, "closed", G_CALLBACK(on_bus_closed), &self);
     start(&self);
-    if (self.status == KVMR_EXIT_OK)
-        g_main_loop_run(loop);
-
-    g_source_remove(interrupt);
-    g_source_remove(terminate);
-    g_signal_handlers_disconnect_by_data(objects, &self);
-    g_signal_handlers_disconnect_by_data(bus, &self);
+    status = kvmr_follow_run(follow);
+    g_signal_handlers_disconnect_by_data(kvmr_follow_objects(follow), &self);
     g_hash_table_unref(self.networks);
-    return self.status;
+    return status;
 }
 
 int
@@ -236,7 +177,7 @@ kvmr_cmd_monitor(const KvmrCommand *self, char **argv)
     g_auto(GStrv) arguments = NULL;
     g_autoptr(KvmrClient) client = NULL;
     g_autoptr(GPtrArray) networks = NULL;
-    g_autoptr(GDBusObjectManager) objects = NULL;
+    g_autoptr(KvmrFollow) follow = NULL;
     g_autoptr(GError) error = NULL;
     int status;
 
@@ -248,19 +189,10 @@ kvmr_cmd_monitor(const KvmrCommand *self, char **argv)
     if (client)
         networks = kvmr_client_networks(client, &error);
     if (networks)
-        objects = g_dbus_object_manager_client_new_sync(
-            kvmr_client_bus(client),
-            G_DBUS_OBJECT_MANAGER_CLIENT_FLAGS_DO_NOT_AUTO_START,
-            KVMR_BUS_NAME,
-            KVMR_BUS_PATH,
-            NULL,
-            NULL,
-            NULL,
-            NULL,
-            &error);
-    if (!objects) {
+        follow = kvmr_follow_new(client, &error);
+    if (!follow) {
         kvmr_complain("%s", error->message);
         return kvmr_client_exit_status(error);
     }
-    return monitor(kvmr_client_bus(client), objects);
+    return monitor(follow);
 }

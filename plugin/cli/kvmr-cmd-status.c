@@ -6,16 +6,7 @@
 #include "cli/kvmr-command.h"
 #include "cli/kvmr-json.h"
 #include "cli/kvmr-report.h"
-
-/* Ids need not be unique: all that match stay. */
-static void
-keep_matching(GPtrArray *networks, const char *name)
-{
-    for (guint i = networks->len; i > 0; i--) {
-        if (!kvmr_info_matches(g_ptr_array_index(networks, i - 1), name))
-            g_ptr_array_remove_index(networks, i - 1);
-    }
-}
+#include "cli/kvmr-status.h"
 
 /* The worst of them decides. */
 static int
@@ -49,17 +40,11 @@ get_counters(KvmrClient *client, GPtrArray *networks)
     return counters;
 }
 
-static int
-show(GPtrArray *networks, GVariant *counters, gboolean json)
+char *
+kvmr_status_text(GPtrArray *networks, GVariant *counters)
 {
-    g_autoptr(KvmrPage) page = NULL;
+    g_autoptr(KvmrPage) page = kvmr_page_new_for_stdout();
 
-    if (json) {
-        g_autofree char *text = kvmr_json_networks(networks, counters);
-
-        return kvmr_print(text);
-    }
-    page = kvmr_page_new_for_stdout();
     if (networks->len == 0)
         kvmr_page_line(page,
                        0,
@@ -68,21 +53,38 @@ show(GPtrArray *networks, GVariant *counters, gboolean json)
                          "up, see nm-settings-kvm-routed(5)"));
     else
         kvmr_report_networks(page, networks, counters);
-    return kvmr_print(kvmr_page_text(page));
+    return g_strdup(kvmr_page_text(page));
+}
+
+int
+kvmr_status_not_up(const char *name)
+{
+    kvmr_complain(_("There is no kvm-routed network '%s' that is up; 'kvm-routedctl status' shows "
+                    "those that are"),
+                  name);
+    return KVMR_EXIT_NOT_FOUND;
 }
 
 int
 kvmr_cmd_status(const KvmrCommand *self, char **argv)
 {
-    gboolean           json = FALSE;
+    gboolean           json = FALSE, watch = FALSE;
     const GOptionEntry entries[] = {
         {"json", 0, 0, G_OPTION_ARG_NONE, &json, N_("Print JSON"), NULL},
+        {"watch",
+         0,
+         0,
+         G_OPTION_ARG_NONE,
+         &watch,
+         N_("Show it again after each change, until interrupted"),
+         NULL},
         {NULL},
     };
     g_auto(GStrv) arguments = NULL;
     g_autoptr(KvmrClient) client = NULL;
     g_autoptr(GPtrArray) networks = NULL;
     g_autoptr(GVariant) counters = NULL;
+    g_autofree char *text = NULL;
     g_autoptr(GError) error = NULL;
     int status;
 
@@ -97,16 +99,17 @@ kvmr_cmd_status(const KvmrCommand *self, char **argv)
         return kvmr_client_exit_status(error);
     }
 
+    if (watch)
+        return kvmr_status_watch(client, arguments[0], json);
+
     if (arguments[0]) {
-        keep_matching(networks, arguments[0]);
-        if (networks->len == 0) {
-            kvmr_complain(_("There is no kvm-routed network '%s' that is up; 'kvm-routedctl "
-                            "status' shows those that are"),
-                          arguments[0]);
-            return KVMR_EXIT_NOT_FOUND;
-        }
+        kvmr_info_keep_matching(networks, arguments[0]);
+        if (networks->len == 0)
+            return kvmr_status_not_up(arguments[0]);
     }
     counters = get_counters(client, networks);
-    status = show(networks, counters, json);
+    text = json ? kvmr_json_networks(networks, counters, FALSE)
+                : kvmr_status_text(networks, counters);
+    status = kvmr_print(text);
     return status == KVMR_EXIT_OK ? exit_status(networks) : status;
 }

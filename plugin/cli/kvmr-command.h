@@ -8,6 +8,7 @@ typedef enum {
     KVMR_EXIT_OK = 0,
     KVMR_EXIT_FAILURE = 1,
     KVMR_EXIT_USAGE = 2,
+    KVMR_EXIT_UNKNOWN = 3,     /* verify: nothing failed, but not all is known */
     KVMR_EXIT_NOT_ACTIVE = 3,  /* status: a network is not (wholly) active */
     KVMR_EXIT_FAILED = 4,      /* status: a network is failed */
     KVMR_EXIT_UNREACHABLE = 8, /* no answer from the service or the bus */
@@ -38,6 +39,7 @@ int kvmr_cmd_monitor(const KvmrCommand *self, char **argv);
 int kvmr_cmd_report(const KvmrCommand *self, char **argv);
 int kvmr_cmd_expand(const KvmrCommand *self, char **argv);
 int kvmr_cmd_restore(const KvmrCommand *self, char **argv);
+int kvmr_cmd_verify(const KvmrCommand *self, char **argv);
 
 /**
  * kvmr_command_parse: options and arguments of a command; answers --help

@@ -88,6 +88,15 @@ kvmr_info_matches(const KvmrInfo *self, const char *text)
            strcmp(text, kvmr_info_string(self, "Interface")) == 0;
 }
 
+void
+kvmr_info_keep_matching(GPtrArray *networks, const char *text)
+{
+    for (guint i = networks->len; i > 0; i--) {
+        if (!kvmr_info_matches(g_ptr_array_index(networks, i - 1), text))
+            g_ptr_array_remove_index(networks, i - 1);
+    }
+}
+
 int
 kvmr_info_compare(const KvmrInfo *a, const KvmrInfo *b)
 {

@@ -41,6 +41,10 @@ char *kvmr_info_guest_subnets(const KvmrInfo *self);
 /** Whether @text is the network's id, UUID or interface. */
 gboolean kvmr_info_matches(const KvmrInfo *self, const char *text);
 
+/** kvmr_info_keep_matching: takes those that @text is no name of out of @networks, of KvmrInfo. Ids
+ * need not be unique: all that match stay. */
+void kvmr_info_keep_matching(GPtrArray *networks, const char *text);
+
 /** Order for people: by name, then by interface. */
 int kvmr_info_compare(const KvmrInfo *a, const KvmrInfo *b);
 

@@ -43,20 +43,20 @@ add_network(JsonBuilder *builder, const KvmrInfo *info)
 }
 
 static char *
-to_text(JsonBuilder *builder)
+to_text(JsonBuilder *builder, gboolean pretty)
 {
     g_autoptr(JsonGenerator) generator = json_generator_new();
     g_autoptr(JsonNode) root = json_builder_get_root(builder);
     g_autofree char *text = NULL;
 
-    json_generator_set_pretty(generator, TRUE);
+    json_generator_set_pretty(generator, pretty);
     json_generator_set_root(generator, root);
     text = json_generator_to_data(generator, NULL);
     return g_strconcat(text, "\n", NULL);
 }
 
 char *
-kvmr_json_networks(GPtrArray *networks, GVariant *counters)
+kvmr_json_networks(GPtrArray *networks, GVariant *counters, gboolean line)
 {
     g_autoptr(JsonBuilder) builder = json_builder_new();
 
@@ -75,7 +75,7 @@ kvmr_json_networks(GPtrArray *networks, GVariant *counters)
         json_builder_end_object(builder);
     }
     json_builder_end_object(builder);
-    return to_text(builder);
+    return to_text(builder, !line);
 }
 
 char *
@@ -87,5 +87,32 @@ kvmr_json_findings(GVariant *findings)
     json_builder_set_member_name(builder, "findings");
     json_builder_add_value(builder, json_gvariant_serialize(findings));
     json_builder_end_object(builder);
-    return to_text(builder);
+    return to_text(builder, TRUE);
+}
+
+char *
+kvmr_json_verified(GPtrArray *networks, GPtrArray *rows)
+{
+    g_autoptr(JsonBuilder) builder = json_builder_new();
+
+    json_builder_begin_object(builder);
+    json_builder_set_member_name(builder, "networks");
+    json_builder_begin_array(builder);
+    for (guint i = 0; i < networks->len; i++) {
+        const KvmrInfo *info = g_ptr_array_index(networks, i);
+
+        json_builder_begin_object(builder);
+        json_builder_set_member_name(builder, "uuid");
+        json_builder_add_string_value(builder, kvmr_info_string(info, "Uuid"));
+        json_builder_set_member_name(builder, "id");
+        json_builder_add_string_value(builder, kvmr_info_string(info, "Id"));
+        json_builder_set_member_name(builder, "interface");
+        json_builder_add_string_value(builder, kvmr_info_string(info, "Interface"));
+        json_builder_set_member_name(builder, "rows");
+        json_builder_add_value(builder, json_gvariant_serialize(g_ptr_array_index(rows, i)));
+        json_builder_end_object(builder);
+    }
+    json_builder_end_array(builder);
+    json_builder_end_object(builder);
+    return to_text(builder, TRUE);
 }

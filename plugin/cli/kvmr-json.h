@@ -8,9 +8,18 @@
  * lower case and dashes ("StateReason" is "state-reason"). Part of what the manual promises.
  * @networks: (element-type KvmrInfo)
  * @counters: (nullable): a{st}
+ * @line: all in one line, for programs that read one document after the other
  * Returns: (transfer full): text that ends with a newline
  */
-char *kvmr_json_networks(GPtrArray *networks, GVariant *counters);
+char *kvmr_json_networks(GPtrArray *networks, GVariant *counters, gboolean line);
 
 /** {"findings": […]} of @findings, aa{sv}. Returns: (transfer full) */
 char *kvmr_json_findings(GVariant *findings);
+
+/**
+ * kvmr_json_verified: {"networks": [{"uuid", "id", "interface", "rows": […]}]}
+ * @networks: (element-type KvmrInfo)
+ * @rows: (element-type GVariant): aa{sv} of each of them
+ * Returns: (transfer full)
+ */
+char *kvmr_json_verified(GPtrArray *networks, GPtrArray *rows);

@@ -4,7 +4,6 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <glib/gi18n-lib.h>
-#include <linux/if_arp.h>
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
 #include <string.h>
@@ -12,6 +11,7 @@
 #include <unistd.h>
 
 #include "kernel/kvmr-log.h"
+#include "kernel/kvmr-packet.h"
 
 /* How often everything is sent: a switch may not forward yet when a link just came up. */
 #define PASSES 2
@@ -21,21 +21,6 @@ typedef struct {
     guint8  mac[ETH_ALEN];
     guint32 addr;
 } Announcement;
-
-/* RFC 826 for Ethernet and IPv4 */
-typedef struct {
-    guint16 hardware;
-    guint16 protocol;
-    guint8  hardware_length;
-    guint8  protocol_length;
-    guint16 operation;
-    guint8  sender_mac[ETH_ALEN];
-    guint8  sender_addr[4];
-    guint8  target_mac[ETH_ALEN];
-    guint8  target_addr[4];
-} ArpPacket;
-
-G_STATIC_ASSERT(sizeof(ArpPacket) == 28);
 
 struct _KvmrAnnouncer {
     GArray *added; /* of Announcement */
@@ -91,27 +76,18 @@ kvmr_announcer_add(KvmrAnnouncer *self, const KvmrLink *link, guint32 addr)
 static void
 send_one(KvmrAnnouncer *self, const Announcement *announcement)
 {
-    const guint32      addr = htonl(announcement->addr);
     struct sockaddr_ll to = {
         .sll_family = AF_PACKET,
         .sll_protocol = htons(ETH_P_ARP),
         .sll_ifindex = announcement->ifindex,
         .sll_halen = ETH_ALEN,
     };
-    ArpPacket packet = {
-        .hardware = htons(ARPHRD_ETHER),
-        .protocol = htons(ETH_P_IP),
-        .hardware_length = ETH_ALEN,
-        .protocol_length = sizeof(addr),
-        .operation = htons(ARPOP_REQUEST),
-    };
+    guint8 packet[KVMR_PACKET_ARP_SIZE];
 
     memset(to.sll_addr, 0xff, ETH_ALEN);
-    memcpy(packet.sender_mac, announcement->mac, ETH_ALEN);
-    memcpy(packet.sender_addr, &addr, sizeof(addr));
-    memcpy(packet.target_addr, &addr, sizeof(addr));
+    kvmr_packet_build_arp(packet, announcement->mac, announcement->addr, announcement->addr);
     if (sendto(self->socket,
-               &packet,
+               packet,
                sizeof(packet),
                MSG_DONTWAIT,
                (const struct sockaddr *) &to,

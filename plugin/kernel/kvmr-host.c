@@ -172,6 +172,18 @@ kvmr_host_get_counters(KvmrHost *self, GError **error)
     return packets;
 }
 
+char *
+kvmr_host_read_rules(KvmrHost *self, gboolean *untouched, GError **error)
+{
+    return kvmr_nft_read_back(self->nft, untouched, error);
+}
+
+GArray *
+kvmr_host_read_neighbours(KvmrHost *self, const KvmrLink *link, GError **error)
+{
+    return kvmr_netlink_read_neighbours(self->netlink, link->ifindex, link->noarp, error);
+}
+
 /* The proxy_delay of these is ours: others' writes to it are followed from now on. */
 static void
 follow_delays(KvmrHost *self, const KvmrPlan *plan, const KvmrSnapshot *snapshot)
@@ -528,7 +540,7 @@ announce_guests(KvmrHost              *self,
 
     if (!guest || uplinks->len == 0)
         return;
-    neighbours = kvmr_netlink_read_neighbours(self->netlink, guest->ifindex, &error);
+    neighbours = kvmr_host_read_neighbours(self, guest, &error);
     if (!neighbours) {
         kvmr_log(KVMR_MESSAGE_NOT_ANNOUNCED,
                  &(KvmrLogFields){.interface = guest->name},

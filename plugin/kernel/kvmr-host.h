@@ -66,6 +66,13 @@ gboolean kvmr_host_is_in_use(KvmrHost *self);
  */
 GHashTable *kvmr_host_get_counters(KvmrHost *self, GError **error);
 
+/** kvmr_host_read_rules: see kvmr_nft_read_back(); changes nothing. */
+char *kvmr_host_read_rules(KvmrHost *self, gboolean *untouched, GError **error);
+
+/** kvmr_host_read_neighbours: who is known on @link, see kvmr_netlink_read_neighbours().
+ * Returns: (transfer full) (element-type guint32) */
+GArray *kvmr_host_read_neighbours(KvmrHost *self, const KvmrLink *link, GError **error);
+
 /**
  * kvmr_host_announce: gratuitous ARP for the guests of @plan on its uplinks, for those that the
  * neighbour table knows: after an uplink got another MAC or carrier, the LAN must relearn them

@@ -325,6 +325,7 @@ kvmr_netlink_read(KvmrNetlink *self, KvmrSnapshot *snapshot, GError **error)
 
 typedef struct {
     int     ifindex;
+    int     states;
     GArray *addresses; /* of guint32 */
 } Neighbours;
 
@@ -344,7 +345,7 @@ take_neighbour(const struct nlmsghdr *hdr, gpointer user_data)
     header = nlmsg_data(hdr);
     if (!parse(hdr, RTM_NEWNEIGH, sizeof(*header), attributes, NDA_MAX, policy) ||
         header->ndm_family != AF_INET || header->ndm_ifindex != neighbours->ifindex ||
-        !(header->ndm_state & NEIGHBOUR_SEEN))
+        !(header->ndm_state & neighbours->states))
         return;
     addr = get_addr4(attributes, NDA_DST);
     if (addr != 0)
@@ -352,13 +353,14 @@ take_neighbour(const struct nlmsghdr *hdr, gpointer user_data)
 }
 
 GArray *
-kvmr_netlink_read_neighbours(KvmrNetlink *self, int ifindex, GError **error)
+kvmr_netlink_read_neighbours(KvmrNetlink *self, int ifindex, gboolean noarp, GError **error)
 {
     const struct ndmsg header = {.ndm_family = AF_INET};
     g_autoptr(GArray) addresses = g_array_new(FALSE, FALSE, sizeof(guint32));
     g_autoptr(KvmrNlMessage)
         message = kvmr_nl_message_new(RTM_GETNEIGH, NLM_F_DUMP, &header, sizeof(header));
-    Neighbours neighbours = {ifindex, addresses};
+    Neighbours neighbours = {
+        ifindex, noarp ? NEIGHBOUR_SEEN | NUD_NOARP : NEIGHBOUR_SEEN, addresses};
 
     kvmr_nl_message_put_u32(message, NDA_IFINDEX, (guint32) ifindex);
     if (!dump(self, message, take_neighbour, &neighbours, 0, _("neighbours"), error))

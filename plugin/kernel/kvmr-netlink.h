@@ -32,9 +32,12 @@ gboolean kvmr_netlink_read(KvmrNetlink *self, KvmrSnapshot *snapshot, GError **e
 
 /**
  * kvmr_netlink_read_neighbours: IPv4 addresses that neighbours on @ifindex were seen with
+ * @noarp: it is a link without ARP, where nobody is ever seen: those that were sent to, then, and
+ *   broadcast addresses
  * Returns: (transfer full) (element-type guint32)
  */
-GArray *kvmr_netlink_read_neighbours(KvmrNetlink *self, int ifindex, GError **error);
+GArray *
+kvmr_netlink_read_neighbours(KvmrNetlink *self, int ifindex, gboolean noarp, GError **error);
 
 /**
  * kvmr_netlink_add_route: @route into the main table, in front of others to the same destination:

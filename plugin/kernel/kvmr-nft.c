@@ -13,6 +13,11 @@
 #include "setting/kvmr-error.h"
 #include "setting/kvmr-text.h"
 
+/* What is listed to be known again has nothing in it that names from files could change; what is
+ * listed to be read has the words that rules are made of. */
+#define LISTING_TO_KNOW_AGAIN (NFT_CTX_OUTPUT_STATELESS | NFT_CTX_OUTPUT_NUMERIC_ALL)
+#define LISTING_TO_READ       (NFT_CTX_OUTPUT_STATELESS | NFT_CTX_OUTPUT_NUMERIC_PRIO)
+
 /* How often a transaction is sent again that another program's got in the way of. */
 #define COMMIT_TRIES 10
 
@@ -55,7 +60,7 @@ kvmr_nft_new(const char *mark, GError **error)
     if (!self->context || nft_ctx_buffer_output(self->context) != 0 ||
         nft_ctx_buffer_error(self->context) != 0)
         g_error("out of memory for nftables");
-    nft_ctx_output_set_flags(self->context, NFT_CTX_OUTPUT_STATELESS | NFT_CTX_OUTPUT_NUMERIC_ALL);
+    nft_ctx_output_set_flags(self->context, LISTING_TO_KNOW_AGAIN);
     return self;
 }
 
@@ -391,6 +396,19 @@ kvmr_nft_revert(KvmrNft *self, gboolean keep, GError **error)
     self->applied = g_steal_pointer(&self->before);
     remember(self, self->generation);
     return TRUE;
+}
+
+char *
+kvmr_nft_read_back(KvmrNft *self, gboolean *untouched, GError **error)
+{
+    char *text;
+
+    if (!read_intact(self, untouched, error))
+        return NULL;
+    nft_ctx_output_set_flags(self->context, LISTING_TO_READ);
+    text = list(self, error);
+    nft_ctx_output_set_flags(self->context, LISTING_TO_KNOW_AGAIN);
+    return text;
 }
 
 gboolean

@@ -57,6 +57,13 @@ kvmr_nft_commit(KvmrNft *self, const char *transaction, KvmrRuleset *wanted, GEr
  */
 gboolean kvmr_nft_revert(KvmrNft *self, gboolean keep, GError **error);
 
+/**
+ * kvmr_nft_read_back: our tables as nft lists them now, for kvmr_listing_compare()
+ * @untouched: (out): they are listed as they were right after the last change of ours
+ * Returns: (transfer full): "" if there are none
+ */
+char *kvmr_nft_read_back(KvmrNft *self, gboolean *untouched, GError **error);
+
 /** Whether our table exists in some family. */
 gboolean kvmr_nft_exists(KvmrNft *self, gboolean *exists, GError **error);
 

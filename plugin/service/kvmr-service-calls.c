@@ -266,4 +266,5 @@ void
 kvmr_service_connect_network_calls(KvmrService *self, KvmrDBusKvmRoutedNetwork *network)
 {
     g_signal_connect(network, "handle-get-counters", G_CALLBACK(on_get_counters), self);
+    kvmr_service_connect_verify(self, network);
 }

@@ -19,6 +19,7 @@ struct _KvmrService {
     KvmrDBusKvmRouted        *skeleton;
     GHashTable               *objects; /* UUID -> KvmrDBusObjectSkeleton */
     GHashTable               *routed;  /* set of UUIDs: what the host routes for us */
+    char                     *failure; /* why the last plan could not be applied; NULL: it was */
     guint                     next_number;
     guint                     pending; /* calls that are not answered yet */
     guint                     reconcile_id;
@@ -69,3 +70,6 @@ gboolean kvmr_service_on_restore(KvmrDBusKvmRouted     *skeleton,
 /** Connects the methods of the service as a whole, or of one network, to what answers them. */
 void kvmr_service_connect_calls(KvmrService *self);
 void kvmr_service_connect_network_calls(KvmrService *self, KvmrDBusKvmRoutedNetwork *network);
+
+/** The same for Verify, in a file of its own. */
+void kvmr_service_connect_verify(KvmrService *self, KvmrDBusKvmRoutedNetwork *network);

@@ -268,6 +268,8 @@ kvmr_service_reconcile(KvmrService *self)
     plan = kvmr_plan_new(networks, snapshot);
     done = apply(self, plan, snapshot, &changed, &error);
     applied = g_get_monotonic_time();
+    g_free(self->failure);
+    self->failure = done ? NULL : g_strdup(error->message);
     if (done) {
         if (self->retry_seconds > 0)
             kvmr_log(KVMR_MESSAGE_APPLIED, NULL, _("the host is as it shall be again"));
@@ -368,6 +370,7 @@ kvmr_service_free(KvmrService *self)
     g_hash_table_unref(self->objects);
     g_hash_table_unref(self->routed);
     kvmr_memory_free(self->memory);
+    g_free(self->failure);
     g_object_unref(self->source);
     g_free(self);
 }

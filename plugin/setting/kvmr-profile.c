@@ -257,6 +257,23 @@ read_connection(KvmrProfile *self, GKeyFile *native, GError **error)
 }
 
 static gboolean
+read_mac(KvmrProfile *self, GKeyFile *native, GError **error)
+{
+    g_autofree char *cloned = NULL;
+    g_autofree char *mac = NULL;
+    const char      *section;
+
+    if (!kvmr_profile_ethernet_section(native, &section, error) ||
+        !kvmr_keyfile_get(native, section, "cloned-mac-address", &cloned, error) ||
+        !kvmr_keyfile_get(native, KVMR_SECTION_BRIDGE, "mac-address", &mac, error))
+        return FALSE;
+    /* NM sets a cloned MAC after the bridge's own. */
+    if (mac && !cloned)
+        self->mac = g_ascii_strdown(mac, -1);
+    return TRUE;
+}
+
+static gboolean
 fill(KvmrProfile *self, GKeyFile *native, GError **error)
 {
     self->addresses = g_array_new(FALSE, FALSE, sizeof(KvmrAddress4));
@@ -264,7 +281,7 @@ fill(KvmrProfile *self, GKeyFile *native, GError **error)
     self->setting = read_setting(native, error);
     if (!self->setting || !verify_switch(self->setting, native, error) ||
         !read_connection(self, native, error) ||
-        !kvmr_profile_read_mtu(native, &self->mtu, error) ||
+        !kvmr_profile_read_mtu(native, &self->mtu, error) || !read_mac(self, native, error) ||
         !kvmr_profile_read_addresses(self, native, error) ||
         !kvmr_setting_verify(self->setting, self->interface, self->addresses, error) ||
         !kvmr_profile_read_routes(self, native, error) || !verify_behind_guests(self, error) ||
@@ -309,6 +326,7 @@ kvmr_profile_free(KvmrProfile *self)
     g_free(self->uuid);
     g_free(self->id);
     g_free(self->interface);
+    g_free(self->mac);
     kvmr_setting_free(self->setting);
     g_clear_pointer(&self->addresses, g_array_unref);
     g_clear_pointer(&self->behind_guests, g_array_unref);

@@ -60,6 +60,7 @@ void kvmr_profile_put_setting(GKeyFile *native, const KvmrSetting *setting);
  * @behind_guests: of #KvmrPrefix4, destinations of [ipv4] routes whose next hop is a guest, in
  *   order and each once
  * @mtu: bytes; 1500, a bridge's own, for a native profile that gives none
+ * @mac: the guest interface's, in lower case, where the profile gives a bridge one; else NULL
  * @permissions: whether connection.permissions restricts it to some users ("private")
  */
 typedef struct {
@@ -70,6 +71,7 @@ typedef struct {
     GArray      *addresses;
     GArray      *behind_guests;
     guint        mtu;
+    char        *mac;
     gboolean     permissions;
 } KvmrProfile;
 

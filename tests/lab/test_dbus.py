@@ -268,18 +268,19 @@ class Interface(DBus):
 
     def test_nobody_changes_nothing(self):
         before = self.lpar.fingerprint()
-        calls = ((f"{INTERFACE}.Reapply", UUID), (f"{INTERFACE}.Restore", UUID),
-                 (f"{INTERFACE}.Notify", "pre-down", "br-ex", UUID))
-        for method, *arguments in calls:
+        calls = ((f"{INTERFACE}.Reapply", PATH, UUID), (f"{INTERFACE}.Restore", PATH, UUID),
+                 (f"{INTERFACE}.Notify", PATH, "pre-down", "br-ex", UUID),
+                 (f"{NETWORK}.Verify", self.path))
+        for method, path, *arguments in calls:
             with self.subTest(method, by="bus"):
-                result = self.gdbus(method, *arguments, user=NOBODY)
+                result = self.gdbus(method, *arguments, path=path, user=NOBODY)
                 self.assertNotEqual(result.returncode, 0)
                 self.assertIn("org.freedesktop.DBus.Error.AccessDenied", result.stderr)
         self._set_policy(CARELESS_POLICY)
         self.addCleanup(self._set_policy, None)
-        for method, *arguments in calls:
+        for method, path, *arguments in calls:
             with self.subTest(method, by="service"):
-                result = self.gdbus(method, *arguments, user=NOBODY)
+                result = self.gdbus(method, *arguments, path=path, user=NOBODY)
                 self.assertNotEqual(result.returncode, 0)
                 self.assertIn(f"{ERROR}Denied: only root may call {method.rsplit('.')[-1]}",
                               result.stderr)

@@ -15,8 +15,8 @@ import product
 from lpar import BUS_NAME
 
 NAME = "guests11"
-COMMANDS = ("connection", "status", "plan", "check", "monitor", "expand", "restore", "report",
-            "help")
+COMMANDS = ("connection", "status", "verify", "plan", "check", "monitor", "expand", "restore",
+            "report", "help")
 DISPATCHER = "usr/lib/NetworkManager/dispatcher.d"
 UNIT = "usr/lib/systemd/system/nm-kvm-routed.service"
 POLICY = f"usr/share/dbus-1/system.d/{BUS_NAME}.conf"
@@ -152,7 +152,7 @@ class Data(Install):
         self.assertEqual(list(policies.iter("deny")), [])
         default = policies.find("policy[@context='default']")
         self.assertEqual({rule.get("send_member") for rule in default}
-                         & {None, "Notify", "Reapply", "Restore", "Set"}, set())
+                         & {None, "Notify", "Reapply", "Restore", "Set", "Verify"}, set())
         self.assertEqual(set(policies.find("policy[@user='root']").attrib), {"user"})
         self.assertEqual(len(policies.findall("policy")), 2)
 
@@ -319,7 +319,8 @@ class Programs(Install):
     def test_completion(self):
         self.run_quietly("bash", "-n", f"/{COMPLETION}")
         cases = ((("",), set(COMMANDS)), (("st",), {"status"}), (("help", "p"), {"plan"}),
-                 (("status", "--j"), {"--json"}), (("--v",), {"--version"}),
+                 (("status", "--j"), {"--json"}), (("status", "--w"), {"--watch"}),
+                 (("verify", "--"), {"--json", "--help"}), (("--v",), {"--version"}),
                  (("report", "--"), {"--output", "--text", "--help"}),
                  (("check", "o5s_10"), {"o5s_10g_1"}),
                  (("connection", "add", "type", "kvm"), {"kvm-routed"}),

@@ -205,7 +205,7 @@ test_usage(CtlFixture *fixture, gconstpointer data)
         {""},
     };
     static const char *const commands[] = {
-        "status", "plan", "check", "monitor", "expand", "restore", "help"};
+        "status", "verify", "plan", "check", "monitor", "expand", "restore", "report", "help"};
     g_autofree char *overview = NULL;
 
     for (gsize i = 0; i < G_N_ELEMENTS(wrong); i++) {

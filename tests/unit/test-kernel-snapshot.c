@@ -337,6 +337,7 @@ test_neighbours(Fixture *fixture, gconstpointer data)
 {
     g_autoptr(KvmrNetlink) netlink = NULL;
     g_autoptr(GArray) addresses = NULL;
+    g_autoptr(GArray) sent_to = NULL;
     GError *error = NULL;
     int     ifindex;
 
@@ -350,12 +351,17 @@ test_neighbours(Fixture *fixture, gconstpointer data)
 
     netlink = kvmr_netlink_new(&error);
     g_assert_no_error(error);
-    addresses = kvmr_netlink_read_neighbours(netlink, ifindex, &error);
+    addresses = kvmr_netlink_read_neighbours(netlink, ifindex, FALSE, &error);
     g_assert_no_error(error);
     g_assert_cmpuint(addresses->len, ==, 2);
     g_assert_cmphex(g_array_index(addresses, guint32, 0) ^ g_array_index(addresses, guint32, 1),
                     ==,
                     0x0a010101 ^ 0x0a010102);
+
+    /* Without ARP nobody is ever seen: whom was sent to counts. */
+    sent_to = kvmr_netlink_read_neighbours(netlink, ifindex, TRUE, &error);
+    g_assert_no_error(error);
+    g_assert_cmpuint(sent_to->len, ==, 3);
 }
 
 static void

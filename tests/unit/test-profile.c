@@ -410,6 +410,7 @@ assert_talk(const KvmrProfile *profile)
     g_assert_cmpuint(own.plen, ==, 24);
     g_assert_cmpuint(profile->behind_guests->len, ==, 0);
     g_assert_cmpuint(profile->mtu, ==, 57344);
+    g_assert_nonnull(profile->mac);
     g_assert_false(profile->permissions);
     g_assert_cmpuint(profile->setting->peers->len, ==, 1);
     g_assert_cmpstr(profile->setting->links[KVMR_ROLE_UPLINK]->pdata[0], ==, "o5s_10g_1");
@@ -474,6 +475,34 @@ test_written_by_nm(void)
     g_assert_true(profile->permissions);
     g_assert_cmpuint(profile->mtu, ==, 1500);
     g_assert_cmpuint(profile->setting->links[KVMR_ROLE_UPLINK]->len, ==, 2);
+}
+
+/* Of a bridge, unless NetworkManager gives it another afterwards; in lower case. */
+static void
+test_mac(void)
+{
+    static const struct {
+        const char *sections;
+        const char *mac;
+    } cases[] = {
+        {"[bridge]\nmac-address=02:00:00:AB:CD:EF\n", "02:00:00:ab:cd:ef"},
+        {"[bridge]\nstp=false\n", NULL},
+        {"[bridge]\nmac-address=02:00:00:AB:CD:EF\n[ethernet]\n"
+         "cloned-mac-address=02:00:00:00:00:01\n",
+         NULL},
+    };
+
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autofree char *text = g_strconcat(
+            "[connection]\nid=a\nuuid=d7ab1e92-1111-4222-8333-123456789012\ntype=bridge\n"
+            "interface-name=br0\n[ipv4]\nmethod=manual\naddress1=10.1.1.1/24\n"
+            "[user]\nkvm-routed.switch=bridge\n",
+            cases[i].sections,
+            NULL);
+        g_autoptr(KvmrProfile) profile = parse(text);
+
+        g_assert_cmpstr(profile->mac, ==, cases[i].mac);
+    }
 }
 
 static char *
@@ -930,6 +959,7 @@ main(int argc, char **argv)
     g_test_add_func("/profile/expand/escapes", test_escapes);
     g_test_add_func("/profile/parse/both-forms", test_both_forms);
     g_test_add_func("/profile/parse/written-by-nm", test_written_by_nm);
+    g_test_add_func("/profile/parse/mac", test_mac);
     g_test_add_func("/profile/parse/ipv4", test_ipv4);
     g_test_add_func("/profile/refused/profiles", test_bad_profiles);
     g_test_add_func("/profile/refused/natives", test_bad_natives);
