@@ -167,6 +167,12 @@ kvmr_host_get_counters(KvmrHost *self, GError **error)
     return packets;
 }
 
+gboolean
+kvmr_host_list_rules(KvmrHost *self, char **json, char **text, GError **error)
+{
+    return kvmr_nft_list_all(self->nft, json, text, error);
+}
+
 /* The proxy_delay of these is ours: others' writes to it are followed from now on. */
 static void
 follow_delays(KvmrHost *self, const KvmrPlan *plan, const KvmrSnapshot *snapshot)

@@ -66,6 +66,9 @@ gboolean kvmr_host_is_in_use(KvmrHost *self);
  */
 GHashTable *kvmr_host_get_counters(KvmrHost *self, GError **error);
 
+/** kvmr_host_list_rules: see kvmr_nft_list_all() */
+gboolean kvmr_host_list_rules(KvmrHost *self, char **json, char **text, GError **error);
+
 /**
  * kvmr_host_announce: gratuitous ARP for the guests of @plan on its uplinks, for those that the
  * neighbour table knows: after an uplink got another MAC or carrier, the LAN must relearn them

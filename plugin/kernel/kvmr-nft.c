@@ -411,6 +411,42 @@ kvmr_nft_read_foreign(KvmrNft *self, gboolean *nat, gboolean *tracking, GError *
     return TRUE;
 }
 
+static gboolean
+list_as(KvmrNft *self, unsigned flags, char **listing, GError **error)
+{
+    unsigned before = nft_ctx_output_get_flags(self->context);
+    gboolean listed;
+
+    nft_ctx_output_set_flags(self->context, NFT_CTX_OUTPUT_STATELESS | flags);
+    listed = run_until_settled(self, "list ruleset\n", listing, error);
+    nft_ctx_output_set_flags(self->context, before);
+    return listed;
+}
+
+gboolean
+kvmr_nft_list_all(KvmrNft *self, char **json, char **text, GError **error)
+{
+    g_autofree char *as_json = NULL;
+    g_autofree char *as_text = NULL;
+    guint32          before, after;
+
+    for (guint try = 0; try < COMMIT_TRIES; try++) {
+        g_clear_pointer(&as_json, g_free);
+        g_clear_pointer(&as_text, g_free);
+        if (!kvmr_nfnetlink_read_generation(self->netlink, &before, error) ||
+            !list_as(self, NFT_CTX_OUTPUT_JSON, &as_json, error) ||
+            !list_as(self, NFT_CTX_OUTPUT_HANDLE, &as_text, error) ||
+            !kvmr_nfnetlink_read_generation(self->netlink, &after, error))
+            return FALSE;
+        if (after == before)
+            break;
+    }
+    /* Where others change rules all the time, handles still tell which rule is which. */
+    *json = g_steal_pointer(&as_json);
+    *text = g_steal_pointer(&as_text);
+    return TRUE;
+}
+
 GHashTable *
 kvmr_nft_read_counters(KvmrNft *self, GError **error)
 {
