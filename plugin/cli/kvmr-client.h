@@ -30,6 +30,10 @@ GVariant *kvmr_client_check(KvmrClient *self, const char *profile, GError **erro
 /** Returns: (transfer full) */
 char *kvmr_client_plan(KvmrClient *self, const char *profile, GError **error);
 
+/** @options: a{sv}, see the D-Bus interface. Returns: (transfer full): (ssaa{sv}) */
+GVariant *kvmr_client_explain(
+    KvmrClient *self, const char *src, const char *dst, GVariant *options, GError **error);
+
 /** The exit status that says @error, of any function here. */
 int kvmr_client_exit_status(const GError *error);
 

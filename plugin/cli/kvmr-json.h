@@ -12,5 +12,8 @@
  */
 char *kvmr_json_networks(GPtrArray *networks, GVariant *counters);
 
+/** {"verdict": …, "sentence": …, "steps": […]} of @answer, (ssaa{sv}). Returns: (transfer full) */
+char *kvmr_json_explanation(GVariant *answer);
+
 /** {"findings": […]} of @findings, aa{sv}. Returns: (transfer full) */
 char *kvmr_json_findings(GVariant *findings);

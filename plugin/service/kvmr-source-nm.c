@@ -528,6 +528,23 @@ lookup(KvmrSource *source, const char *name, GError **error)
     return network_from_connection(connection, error);
 }
 
+static GPtrArray *
+get_profiles(KvmrSource *source)
+{
+    const GPtrArray *connections = nm_client_get_connections(KVMR_SOURCE_NM(source)->client);
+    GPtrArray       *profiles = g_ptr_array_new_with_free_func((GDestroyNotify) kvmr_network_unref);
+
+    for (guint i = 0; i < connections->len; i++) {
+        NMConnection *connection = g_ptr_array_index(connections, i);
+        KvmrNetwork  *profile = has_setting(connection) ? network_from_connection(connection, NULL)
+                                                        : NULL;
+
+        if (profile)
+            g_ptr_array_add(profiles, profile);
+    }
+    return profiles;
+}
+
 static void
 kvmr_source_nm_iface_init(KvmrSourceInterface *iface)
 {
@@ -535,6 +552,7 @@ kvmr_source_nm_iface_init(KvmrSourceInterface *iface)
     iface->is_settled = is_settled;
     iface->refresh_async = refresh_async;
     iface->lookup = lookup;
+    iface->get_profiles = get_profiles;
 }
 
 static void

@@ -26,6 +26,7 @@ struct _KvmrSourceInterface {
                           GAsyncReadyCallback callback,
                           gpointer            user_data);
     KvmrNetwork *(*lookup)(KvmrSource *self, const char *name, GError **error);
+    GPtrArray *(*get_profiles)(KvmrSource *self);
 };
 
 /**
@@ -61,6 +62,12 @@ void kvmr_source_refresh_finish(KvmrSource *self, GAsyncResult *result);
  * Returns: (transfer full)
  */
 KvmrNetwork *kvmr_source_lookup(KvmrSource *self, const char *name, GError **error);
+
+/**
+ * kvmr_source_get_profiles: the stored kvm-routed profiles that are valid, up or not
+ * Returns: (transfer full) (element-type KvmrNetwork)
+ */
+GPtrArray *kvmr_source_get_profiles(KvmrSource *self);
 
 /** For implementations: emits "changed". */
 void kvmr_source_emit_changed(KvmrSource *self);

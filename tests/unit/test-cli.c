@@ -199,13 +199,15 @@ test_usage(CtlFixture *fixture, gconstpointer data)
         {"plan"},
         {"plan", "a", "b"},
         {"check"},
+        {"explain", "10.136.11.1"},
         {"monitor", "a"},
         {"expand"},
         {"help", "frobnicate"},
         {""},
     };
-    static const char *const commands[] = {"status", "plan", "check", "monitor", "expand", "help"};
-    g_autofree char         *overview = NULL;
+    static const char *const commands[] = {
+        "status", "plan", "check", "explain", "monitor", "expand", "help"};
+    g_autofree char *overview = NULL;
 
     for (gsize i = 0; i < G_N_ELEMENTS(wrong); i++) {
         g_autofree char *out = NULL;
