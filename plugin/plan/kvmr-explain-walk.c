@@ -368,10 +368,17 @@ kvmr_trail_send(KvmrTrail *self)
         0, self->filter.src, self->filter.dst, self->world->user_data);
     if (!find_out(self))
         return;
-    if (!self->out) {
-        deliver(self);
+    if (self->out && !kvmr_trail_pass(self, KVMR_HOOK_OUTPUT))
         return;
+    if (self->filter.dnat) {
+        self->out = NULL;
+        self->way = self->world->find_way(
+            0, self->filter.src, self->filter.dst, self->world->user_data);
+        if (!find_out(self))
+            return;
     }
-    if (kvmr_trail_pass(self, KVMR_HOOK_OUTPUT))
+    if (self->out)
         leave(self);
+    else
+        deliver(self);
 }

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include <glib/gi18n-lib.h>
 #include <string.h>
 
 #include "plan/kvmr-filter-private.h"
@@ -36,6 +35,17 @@ rule_text(const Walk *self, JsonObject *rule)
     return text ? text : "";
 }
 
+/* For people: without the packets and bytes that were counted, which say nothing about the rule. */
+static char *
+quote(const char *rule)
+{
+    g_autoptr(GRegex) counts = g_regex_new("counter packets [0-9]+ bytes [0-9]+", 0, 0, NULL);
+    g_autoptr(GRegex) spaces = g_regex_new(" {2,}", 0, 0, NULL);
+    g_autofree char *plain = g_regex_replace_literal(counts, rule, -1, 0, "counter", 0, NULL);
+
+    return plain ? g_regex_replace_literal(spaces, plain, -1, 0, " ", 0, NULL) : g_strdup(rule);
+}
+
 /* Which rule is to be named: the first that drops, else the first that may, else what accepts. */
 static void
 note_outcome(Walk *self, guint outcome, const char *rule)
@@ -45,13 +55,13 @@ note_outcome(Walk *self, guint outcome, const char *rule)
 
     if (!verdict->rule || ((outcome & KVMR_OUTCOME_DROP) && !dropped)) {
         g_free(verdict->rule);
-        verdict->rule = g_strdup(rule);
+        verdict->rule = quote(rule);
         verdict->chain = self->chain->name;
     }
     verdict->outcome |= outcome;
     /* Of what is met after a clear verdict nothing matters. */
     if (self->unclear_rule && !verdict->unclear)
-        verdict->unclear = g_strdup(self->unclear_rule);
+        verdict->unclear = quote(self->unclear_rule);
 }
 
 static void
@@ -68,7 +78,7 @@ note_nat(Walk *self, KvmrNat nat, JsonNode *target, const char *rule)
     if (addr && !kvmr_addr4_parse(addr, &verdict->nat_addr, NULL))
         verdict->nat_addr = 0;
     g_free(verdict->rule);
-    verdict->rule = g_strdup(rule);
+    verdict->rule = quote(rule);
     verdict->chain = self->chain->name;
 }
 

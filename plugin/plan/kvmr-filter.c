@@ -184,17 +184,6 @@ add_objects(KvmrFilter *self, JsonArray *objects, gsize kind)
     }
 }
 
-/* Without the packets and bytes that counters count: they say nothing about the rule. */
-static char *
-without_counts(const char *text)
-{
-    g_autoptr(GRegex) counts = g_regex_new("counter packets [0-9]+ bytes [0-9]+", 0, 0, NULL);
-    g_autoptr(GRegex) spaces = g_regex_new(" {2,}", 0, 0, NULL);
-    g_autofree char *plain = g_regex_replace_literal(counts, text, -1, 0, "counter", 0, NULL);
-
-    return plain ? g_regex_replace_literal(spaces, plain, -1, 0, " ", 0, NULL) : g_strdup(text);
-}
-
 /* "table ip filter { # handle 1": the words after "table" are family and name. */
 static KvmrFilterTable *
 table_of_line(const KvmrFilter *self, const char *line)
@@ -240,7 +229,7 @@ read_text(KvmrFilterTable *table, char *line)
     *mark = '\0';
     handle = g_new(gint64, 1);
     *handle = g_ascii_strtoll(mark + strlen(HANDLE_MARK), NULL, 10);
-    g_hash_table_replace(table->texts, handle, without_counts(g_strstrip(line)));
+    g_hash_table_replace(table->texts, handle, g_strdup(g_strstrip(line)));
 }
 
 static void

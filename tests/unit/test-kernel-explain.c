@@ -498,6 +498,38 @@ test_others(Fixture *fixture, gconstpointer data)
         "drop; that is not kvm-routed's: see who made that table.");
 }
 
+/* What others rewrite goes where the new address is. */
+static void
+test_rewritten(Fixture *fixture, gconstpointer data)
+{
+    KvmrPacket http = packet("172.18.0.100", "172.18.0.11");
+
+    http.protocol = IPPROTO_TCP;
+    http.port = 80;
+    fixture->snapshot->foreign_nat = TRUE;
+    route(fixture, fixture_guests11(), NULL);
+    check(fixture, http, "172.18.0.100 reaches 172.18.0.11: in by o5s_1g_1, to this host itself.");
+    g_free(kernel_nft("add table ip lab\n"
+                      "add chain ip lab p { type nat hook prerouting priority -100; }\n"
+                      "add chain ip lab o { type nat hook output priority -100; }\n"
+                      "add rule ip lab p tcp dport 80 dnat to 10.136.11.1\n"
+                      "add rule ip lab p tcp dport 81 dnat to numgen random mod 2 map { 0 : "
+                      "10.136.11.1, 1 : 10.136.11.2 }\n"
+                      "add rule ip lab o ip daddr 172.31.56.2 dnat to 10.136.11.1\n"));
+    look(fixture);
+    check(fixture, http, "172.18.0.100 reaches 172.18.0.11: in by o5s_1g_1, out by br-ex.");
+    check(fixture,
+          packet("10.131.11.254", "172.31.56.2"),
+          "10.131.11.254 reaches 172.31.56.2: from this host, out by br-ex.");
+    http.port = 81;
+    check(
+        fixture,
+        http,
+        "It cannot be told whether 172.18.0.100 reaches 172.18.0.11: table ip lab may rewrite its "
+        "address: tcp dport 81 dnat to numgen random mod 2 map { 0 : 10.136.11.1, 1 : 10.136.11.2 "
+        "}.");
+}
+
 static void
 test_reverse_path(Fixture *fixture, gconstpointer data)
 {
@@ -534,6 +566,7 @@ main(int argc, char **argv)
         {"/kernel/explain/states", test_states},
         {"/kernel/explain/failed", test_failed},
         {"/kernel/explain/others", test_others},
+        {"/kernel/explain/rewritten", test_rewritten},
         {"/kernel/explain/reverse-path", test_reverse_path},
     };
 
