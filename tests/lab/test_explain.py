@@ -354,12 +354,6 @@ class States(ExplainCase):
         answer = self.assert_explained(PASSES, GUEST, GUEST_12, says=(f"out by {UPLINK}",))
         self.assertIn("10.136.12.0/24 waits", self.step(answer, "route", "note")["text"])
 
-    def test_forwarding_switched_off_by_somebody(self):
-        """The service puts it back; what is asked in between is answered as it is."""
-        self.lpar.run("nft", "delete", "table", "ip", "kvm_routed")
-        self.lpar.wait_for(lambda: self.explain(GUEST, LAN)["status"] == PASSES, 10,
-                           "the service repairs its table")
-
     def test_a_network_that_is_down(self):
         def up():
             self.lpar.up(NAME)
