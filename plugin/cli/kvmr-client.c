@@ -241,6 +241,19 @@ kvmr_client_verify(KvmrClient *self, const KvmrInfo *network, GError **error)
     return NULL;
 }
 
+GVariant *
+kvmr_client_explain(
+    KvmrClient *self, const char *src, const char *dst, GVariant *options, GError **error)
+{
+    return call(self,
+                KVMR_BUS_PATH,
+                KVMR_BUS_INTERFACE,
+                "Explain",
+                g_variant_new("(ss@a{sv})", src, dst, options),
+                "(ssaa{sv})",
+                error);
+}
+
 int
 kvmr_client_exit_status(const GError *error)
 {

@@ -37,6 +37,9 @@ char *kvmr_client_plan(KvmrClient *self, const char *profile, GError **error);
 gboolean kvmr_client_restore(KvmrClient *self, const char *uuid, GError **error);
 /** kvmr_client_verify: for root. Returns: (transfer full): aa{sv}, see the D-Bus interface */
 GVariant *kvmr_client_verify(KvmrClient *self, const KvmrInfo *network, GError **error);
+/** @options: a{sv}, see the D-Bus interface. Returns: (transfer full): (ssaa{sv}) */
+GVariant *kvmr_client_explain(
+    KvmrClient *self, const char *src, const char *dst, GVariant *options, GError **error);
 
 /** The exit status that says @error, of any function here. */
 int kvmr_client_exit_status(const GError *error);

@@ -13,6 +13,9 @@ typedef enum {
     KVMR_EXIT_FAILED = 4,      /* status: a network is failed */
     KVMR_EXIT_UNREACHABLE = 8, /* no answer from the service or the bus */
     KVMR_EXIT_NOT_FOUND = 10,
+    /* explain */
+    KVMR_EXIT_REFUSED = 1,
+    KVMR_EXIT_UNCLEAR = 3,
     /* check */
     KVMR_EXIT_ERRORS = 1,
     KVMR_EXIT_WARNINGS = 2,
@@ -37,6 +40,7 @@ int kvmr_cmd_check(const KvmrCommand *self, char **argv);
 int kvmr_cmd_plan(const KvmrCommand *self, char **argv);
 int kvmr_cmd_monitor(const KvmrCommand *self, char **argv);
 int kvmr_cmd_report(const KvmrCommand *self, char **argv);
+int kvmr_cmd_explain(const KvmrCommand *self, char **argv);
 int kvmr_cmd_expand(const KvmrCommand *self, char **argv);
 int kvmr_cmd_restore(const KvmrCommand *self, char **argv);
 int kvmr_cmd_verify(const KvmrCommand *self, char **argv);

@@ -79,6 +79,23 @@ kvmr_json_networks(GPtrArray *networks, GVariant *counters, gboolean line)
 }
 
 char *
+kvmr_json_explanation(GVariant *answer)
+{
+    static const char *const names[] = {"verdict", "sentence", "steps"};
+    g_autoptr(JsonBuilder) builder = json_builder_new();
+
+    json_builder_begin_object(builder);
+    for (gsize i = 0; i < G_N_ELEMENTS(names); i++) {
+        g_autoptr(GVariant) value = g_variant_get_child_value(answer, i);
+
+        json_builder_set_member_name(builder, names[i]);
+        json_builder_add_value(builder, json_gvariant_serialize(value));
+    }
+    json_builder_end_object(builder);
+    return to_text(builder, TRUE);
+}
+
+char *
 kvmr_json_findings(GVariant *findings)
 {
     g_autoptr(JsonBuilder) builder = json_builder_new();

@@ -13,6 +13,9 @@
  */
 char *kvmr_json_networks(GPtrArray *networks, GVariant *counters, gboolean line);
 
+/** {"verdict": …, "sentence": …, "steps": […]} of @answer, (ssaa{sv}). Returns: (transfer full) */
+char *kvmr_json_explanation(GVariant *answer);
+
 /** {"findings": […]} of @findings, aa{sv}. Returns: (transfer full) */
 char *kvmr_json_findings(GVariant *findings);
 

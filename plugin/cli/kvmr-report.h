@@ -14,6 +14,9 @@ void kvmr_report_networks(KvmrPage *page, GPtrArray *networks, GVariant *counter
 /** @findings: aa{sv}, shown one below the other with the hint that cures it */
 void kvmr_report_findings(KvmrPage *page, guint indent, GVariant *findings);
 
+/** @answer: (ssaa{sv}), of the method Explain: a line for each step, then the sentence */
+void kvmr_report_explanation(KvmrPage *page, GVariant *answer);
+
 /** A finding's first line, `warning link-missing [eth0]`, without its message.
  * Returns: (transfer full) */
 char *kvmr_report_finding_title(GVariant *finding);

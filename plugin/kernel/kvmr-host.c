@@ -184,6 +184,12 @@ kvmr_host_read_neighbours(KvmrHost *self, const KvmrLink *link, GError **error)
     return kvmr_netlink_read_neighbours(self->netlink, link->ifindex, link->noarp, error);
 }
 
+gboolean
+kvmr_host_list_rules(KvmrHost *self, char **json, char **text, GError **error)
+{
+    return kvmr_nft_list_all(self->nft, json, text, error);
+}
+
 /* The proxy_delay of these is ours: others' writes to it are followed from now on. */
 static void
 follow_delays(KvmrHost *self, const KvmrPlan *plan, const KvmrSnapshot *snapshot)

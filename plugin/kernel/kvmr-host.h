@@ -73,6 +73,9 @@ char *kvmr_host_read_rules(KvmrHost *self, gboolean *untouched, GError **error);
  * Returns: (transfer full) (element-type guint32) */
 GArray *kvmr_host_read_neighbours(KvmrHost *self, const KvmrLink *link, GError **error);
 
+/** kvmr_host_list_rules: see kvmr_nft_list_all() */
+gboolean kvmr_host_list_rules(KvmrHost *self, char **json, char **text, GError **error);
+
 /**
  * kvmr_host_announce: gratuitous ARP for the guests of @plan on its uplinks, for those that the
  * neighbour table knows: after an uplink got another MAC or carrier, the LAN must relearn them

@@ -443,6 +443,67 @@ kvmr_nft_read_foreign(KvmrNft *self, gboolean *nat, gboolean *tracking, GError *
     return TRUE;
 }
 
+static gboolean
+list_as(struct nft_ctx *context, unsigned flags, char **listing, GError **error)
+{
+    g_autofree char *shown = NULL;
+    const char      *printed;
+
+    nft_ctx_output_set_flags(context, NFT_CTX_OUTPUT_STATELESS | flags);
+    if (nft_run_cmd_from_buffer(context, "list ruleset\n") == 0) {
+        g_free(*listing);
+        *listing = g_strdup(nft_ctx_get_output_buffer(context));
+        return TRUE;
+    }
+    printed = nft_ctx_get_error_buffer(context);
+    shown = kvmr_text_escape(printed, COMMAND_SHOWN);
+    g_set_error(error,
+                KVMR_ERROR,
+                KVMR_ERROR_KERNEL,
+                _("the rules of this host cannot be listed: %s; %s"),
+                shown,
+                cure(printed));
+    return FALSE;
+}
+
+/* Where others change rules all the time, handles still tell which rule is which. */
+static gboolean
+list_settled(KvmrNft *self, struct nft_ctx *context, char **json, char **text, GError **error)
+{
+    guint32 before, after;
+
+    for (guint try = 0; try < COMMIT_TRIES; try++) {
+        if (!kvmr_nfnetlink_read_generation(self->netlink, &before, error) ||
+            !list_as(context, NFT_CTX_OUTPUT_JSON, json, error) ||
+            !list_as(context, NFT_CTX_OUTPUT_HANDLE, text, error) ||
+            !kvmr_nfnetlink_read_generation(self->netlink, &after, error))
+            return FALSE;
+        if (after == before)
+            break;
+    }
+    return TRUE;
+}
+
+gboolean
+kvmr_nft_list_all(KvmrNft *self, char **json, char **text, GError **error)
+{
+    g_autofree char *as_json = NULL;
+    g_autofree char *as_text = NULL;
+    /* Of its own: it goes with all that it holds of a host's rules, which may be tens of MB. */
+    struct nft_ctx *context = nft_ctx_new(NFT_CTX_DEFAULT);
+    gboolean        listed;
+
+    if (!context || nft_ctx_buffer_output(context) != 0 || nft_ctx_buffer_error(context) != 0)
+        g_error("out of memory for nftables");
+    listed = list_settled(self, context, &as_json, &as_text, error);
+    nft_ctx_free(context);
+    if (!listed)
+        return FALSE;
+    *json = g_steal_pointer(&as_json);
+    *text = g_steal_pointer(&as_text);
+    return TRUE;
+}
+
 GHashTable *
 kvmr_nft_read_counters(KvmrNft *self, GError **error)
 {

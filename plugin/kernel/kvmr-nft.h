@@ -73,6 +73,12 @@ gboolean kvmr_nft_exists(KvmrNft *self, gboolean *exists, GError **error);
  */
 gboolean kvmr_nft_read_foreign(KvmrNft *self, gboolean *nat, gboolean *tracking, GError **error);
 
+/**
+ * kvmr_nft_list_all: the rules of all tables, everybody's, twice and of one moment
+ * @json: (out): as JSON; @text: (out): as text with handles
+ */
+gboolean kvmr_nft_list_all(KvmrNft *self, char **json, char **text, GError **error);
+
 /** Returns: (transfer full) (element-type utf8 guint64): packets by counter */
 GHashTable *kvmr_nft_read_counters(KvmrNft *self, GError **error);
 

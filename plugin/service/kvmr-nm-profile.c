@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "service/kvmr-nm-profile.h"
 
+#include <glib/gi18n-lib.h>
+
+#include "setting/kvmr-error.h"
 #include "setting/kvmr-identity.h"
 #include "setting/kvmr-setting.h"
 #include "setting/kvmr-text.h"
@@ -127,4 +130,68 @@ kvmr_nm_profile_to_refused(NMConnection *self, const char *interface, const char
     g_autofree char *shown = kvmr_text_escape(interface ? interface : "", NAME_SHOWN);
 
     return kvmr_network_new_refused(nm_connection_get_uuid(self), id, shown, reason);
+}
+
+static NMConnection *
+find_profile(NMClient *client, const char *name)
+{
+    const GPtrArray *connections = nm_client_get_connections(client);
+    NMConnection    *by_id = NULL, *by_interface = NULL;
+
+    for (guint i = 0; i < connections->len; i++) {
+        NMConnection *connection = g_ptr_array_index(connections, i);
+
+        if (g_strcmp0(nm_connection_get_uuid(connection), name) == 0)
+            return connection;
+        if (g_strcmp0(nm_connection_get_id(connection), name) == 0)
+            by_id = connection;
+        if (kvmr_nm_profile_has_setting(connection) &&
+            g_strcmp0(nm_connection_get_interface_name(connection), name) == 0)
+            by_interface = connection;
+    }
+    return by_id ? by_id : by_interface;
+}
+
+KvmrNetwork *
+kvmr_nm_profiles_lookup(NMClient *client, const char *name, GError **error)
+{
+    NMConnection    *connection = find_profile(client, name);
+    g_autofree char *quoted = kvmr_text_quote(name);
+
+    if (!connection) {
+        g_set_error(error,
+                    KVMR_ERROR,
+                    KVMR_ERROR_NOT_FOUND,
+                    _("NetworkManager has no profile with the UUID, id or interface %s; nmcli "
+                      "connection show lists them"),
+                    quoted);
+        return NULL;
+    }
+    if (!kvmr_nm_profile_has_setting(connection)) {
+        (void) kvmr_error_invalid(
+            error,
+            _("profile %s is no kvm-routed profile: it has no key kvm-routed.* in its [user] "
+              "section"),
+            quoted);
+        return NULL;
+    }
+    return kvmr_nm_profile_to_network(connection, error);
+}
+
+GPtrArray *
+kvmr_nm_profiles_list(NMClient *client)
+{
+    const GPtrArray *connections = nm_client_get_connections(client);
+    GPtrArray       *profiles = g_ptr_array_new_with_free_func((GDestroyNotify) kvmr_network_unref);
+
+    for (guint i = 0; i < connections->len; i++) {
+        NMConnection *connection = g_ptr_array_index(connections, i);
+        KvmrNetwork  *profile = kvmr_nm_profile_has_setting(connection)
+                                    ? kvmr_nm_profile_to_network(connection, NULL)
+                                    : NULL;
+
+        if (profile)
+            g_ptr_array_add(profiles, profile);
+    }
+    return profiles;
 }

@@ -45,3 +45,9 @@ KvmrNetwork *kvmr_nm_profile_to_network(NMConnection *self, GError **error);
  */
 KvmrNetwork *
 kvmr_nm_profile_to_refused(NMConnection *self, const char *interface, const char *reason);
+
+/** kvmr_nm_profiles_lookup: see kvmr_source_lookup() */
+KvmrNetwork *kvmr_nm_profiles_lookup(NMClient *client, const char *name, GError **error);
+
+/** kvmr_nm_profiles_list: see kvmr_source_get_profiles() */
+GPtrArray *kvmr_nm_profiles_list(NMClient *client);

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "kernel/kvmr-log.h"
+#include "service/kvmr-explain-call.h"
 #include "service/kvmr-network-object.h"
 #include "service/kvmr-question.h"
 #include "service/kvmr-service-private.h"
@@ -225,6 +226,29 @@ on_plan(KvmrDBusKvmRouted     *skeleton,
 }
 
 static gboolean
+on_explain(KvmrDBusKvmRouted     *skeleton,
+           GDBusMethodInvocation *invocation,
+           const char            *src,
+           const char            *dst,
+           GVariant              *options,
+           KvmrService           *self)
+{
+    g_autoptr(GPtrArray) networks = kvmr_service_get_networks(self);
+    g_autoptr(GError) error = NULL;
+    GVariant *answer = kvmr_explain_call(g_dbus_method_invocation_get_parameters(invocation),
+                                         networks,
+                                         self->source,
+                                         self->host,
+                                         &error);
+
+    if (answer)
+        g_dbus_method_invocation_return_value(invocation, answer);
+    else
+        g_dbus_method_invocation_return_gerror(invocation, error);
+    return TRUE;
+}
+
+static gboolean
 on_get_counters(KvmrDBusKvmRoutedNetwork *network,
                 GDBusMethodInvocation    *invocation,
                 KvmrService              *self)
@@ -257,6 +281,7 @@ kvmr_service_connect_calls(KvmrService *self)
 {
     g_signal_connect(self->skeleton, "handle-check", G_CALLBACK(on_check), self);
     g_signal_connect(self->skeleton, "handle-plan", G_CALLBACK(on_plan), self);
+    g_signal_connect(self->skeleton, "handle-explain", G_CALLBACK(on_explain), self);
     g_signal_connect(self->skeleton, "handle-notify", G_CALLBACK(on_notify), self);
     g_signal_connect(self->skeleton, "handle-reapply", G_CALLBACK(on_reapply), self);
     g_signal_connect(self->skeleton, "handle-restore", G_CALLBACK(kvmr_service_on_restore), self);

@@ -460,51 +460,16 @@ refresh_async(KvmrSource         *source,
     tracked->waiting = g_slist_prepend(tracked->waiting, g_steal_pointer(&task));
 }
 
-static NMConnection *
-find_profile(KvmrSourceNM *self, const char *name)
-{
-    const GPtrArray *connections = nm_client_get_connections(self->client);
-    NMConnection    *by_id = NULL, *by_interface = NULL;
-
-    for (guint i = 0; i < connections->len; i++) {
-        NMConnection *connection = g_ptr_array_index(connections, i);
-
-        if (g_strcmp0(nm_connection_get_uuid(connection), name) == 0)
-            return connection;
-        if (g_strcmp0(nm_connection_get_id(connection), name) == 0)
-            by_id = connection;
-        if (kvmr_nm_profile_has_setting(connection) &&
-            g_strcmp0(nm_connection_get_interface_name(connection), name) == 0)
-            by_interface = connection;
-    }
-    return by_id ? by_id : by_interface;
-}
-
 static KvmrNetwork *
 lookup(KvmrSource *source, const char *name, GError **error)
 {
-    KvmrSourceNM    *self = KVMR_SOURCE_NM(source);
-    NMConnection    *connection = find_profile(self, name);
-    g_autofree char *quoted = kvmr_text_quote(name);
+    return kvmr_nm_profiles_lookup(KVMR_SOURCE_NM(source)->client, name, error);
+}
 
-    if (!connection) {
-        g_set_error(error,
-                    KVMR_ERROR,
-                    KVMR_ERROR_NOT_FOUND,
-                    _("NetworkManager has no profile with the UUID, id or interface %s; nmcli "
-                      "connection show lists them"),
-                    quoted);
-        return NULL;
-    }
-    if (!kvmr_nm_profile_has_setting(connection)) {
-        (void) kvmr_error_invalid(
-            error,
-            _("profile %s is no kvm-routed profile: it has no key kvm-routed.* in its [user] "
-              "section"),
-            quoted);
-        return NULL;
-    }
-    return kvmr_nm_profile_to_network(connection, error);
+static GPtrArray *
+get_profiles(KvmrSource *source)
+{
+    return kvmr_nm_profiles_list(KVMR_SOURCE_NM(source)->client);
 }
 
 static void
@@ -539,6 +504,7 @@ kvmr_source_nm_iface_init(KvmrSourceInterface *iface)
     iface->refresh_async = refresh_async;
     iface->lookup = lookup;
     iface->restore_async = restore_async;
+    iface->get_profiles = get_profiles;
 }
 
 static void

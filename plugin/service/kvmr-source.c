@@ -53,6 +53,12 @@ kvmr_source_lookup(KvmrSource *self, const char *name, GError **error)
     return KVMR_SOURCE_GET_IFACE(self)->lookup(self, name, error);
 }
 
+GPtrArray *
+kvmr_source_get_profiles(KvmrSource *self)
+{
+    return KVMR_SOURCE_GET_IFACE(self)->get_profiles(self);
+}
+
 void
 kvmr_source_restore_async(KvmrSource         *self,
                           const char         *uuid,

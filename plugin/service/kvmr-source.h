@@ -30,6 +30,7 @@ struct _KvmrSourceInterface {
                           const char         *uuid,
                           GAsyncReadyCallback callback,
                           gpointer            user_data);
+    GPtrArray *(*get_profiles)(KvmrSource *self);
 };
 
 /**
@@ -79,6 +80,12 @@ void     kvmr_source_restore_async(KvmrSource         *self,
                                    GAsyncReadyCallback callback,
                                    gpointer            user_data);
 gboolean kvmr_source_restore_finish(KvmrSource *self, GAsyncResult *result, GError **error);
+
+/**
+ * kvmr_source_get_profiles: the stored kvm-routed profiles that are valid, up or not
+ * Returns: (transfer full) (element-type KvmrNetwork)
+ */
+GPtrArray *kvmr_source_get_profiles(KvmrSource *self);
 
 /** For implementations: emits "changed". */
 void kvmr_source_emit_changed(KvmrSource *self);

@@ -15,8 +15,8 @@ import product
 from lpar import BUS_NAME
 
 NAME = "guests11"
-COMMANDS = ("connection", "status", "verify", "plan", "check", "monitor", "expand", "restore",
-            "report", "help")
+COMMANDS = ("connection", "status", "verify", "plan", "check", "explain", "monitor", "expand",
+            "restore", "report", "help")
 DISPATCHER = "usr/lib/NetworkManager/dispatcher.d"
 UNIT = "usr/lib/systemd/system/nm-kvm-routed.service"
 POLICY = f"usr/share/dbus-1/system.d/{BUS_NAME}.conf"
@@ -285,6 +285,7 @@ class Programs(Install):
 
     def test_wrong_usage(self):
         for argv in (("no-such-command",), ("status", "a", "b"), ("plan",), ("check",), ("expand",),
+                     ("explain",), ("explain", "10.1.1.1"), ("explain", "10.1.1.1", "x"),
                      ("status", "--no-such-option"), ("plan", ""), ("monitor", "x"), ("",),
                      ("help", "no-such-command"), ("--json",)):
             with self.subTest(argv):
@@ -301,7 +302,8 @@ class Programs(Install):
         self.assertIn("type=bridge\n", text)
 
     def test_no_bus(self):
-        for command, *arguments in (("status",), ("plan", "x"), ("check", "x"), ("monitor",)):
+        for command, *arguments in (("status",), ("plan", "x"), ("check", "x"),
+                                    ("explain", "10.1.1.1", "10.1.1.2"), ("monitor",)):
             with self.subTest(command):
                 result = self.lpar.run("env", "DBUS_SYSTEM_BUS_ADDRESS=unix:path=/nowhere",
                                        "kvm-routedctl", command, *arguments, check=False)
@@ -326,6 +328,9 @@ class Programs(Install):
                  (("connection", "add", "type", "kvm"), {"kvm-routed"}),
                  (("connection", "add", "type", "kvm-routed", "upl"), {"uplink"}),
                  (("connection", "mod"), {"modify"}),
+                 (("explain", "--in", "o5s_10"), {"o5s_10g_1"}),
+                 (("explain", "--protocol", ""), {"icmp", "tcp", "udp"}),
+                 (("explain", "10.131.11.2"), {"10.131.11.254"}),
                  (("expand", "/etc/dbus-1/sys"), {"/etc/dbus-1/system.d/"}))
         for typed, wanted in cases:
             with self.subTest(typed):

@@ -4,7 +4,7 @@
 #include <json-glib/json-glib.h>
 #include <string.h>
 
-#define MAX_ARGUMENTS 4
+#define MAX_ARGUMENTS 6
 
 static void
 set_up(CtlFixture *fixture, gconstpointer data)

@@ -199,14 +199,23 @@ test_usage(CtlFixture *fixture, gconstpointer data)
         {"plan"},
         {"plan", "a", "b"},
         {"check"},
+        {"explain", "10.136.11.1"},
         {"monitor", "a"},
         {"expand"},
         {"help", "frobnicate"},
         {""},
     };
-    static const char *const commands[] = {
-        "status", "verify", "plan", "check", "monitor", "expand", "restore", "report", "help"};
-    g_autofree char *overview = NULL;
+    static const char *const commands[] = {"status",
+                                           "verify",
+                                           "plan",
+                                           "check",
+                                           "explain",
+                                           "monitor",
+                                           "expand",
+                                           "restore",
+                                           "report",
+                                           "help"};
+    g_autofree char         *overview = NULL;
 
     for (gsize i = 0; i < G_N_ELEMENTS(wrong); i++) {
         g_autofree char *out = NULL;
