@@ -266,7 +266,9 @@ class Interface(DBus):
 
     def test_nobody_changes_nothing(self):
         before = self.lpar.fingerprint()
-        calls = ((f"{INTERFACE}.Reapply", UUID), (f"{INTERFACE}.Notify", "pre-down", "br-ex", UUID))
+        calls = ((f"{INTERFACE}.Reapply", UUID), (f"{INTERFACE}.Notify", "pre-down", "br-ex", UUID),
+                 (f"{INTERFACE}.Try", NAME, "60"), (f"{INTERFACE}.Confirm", UUID),
+                 (f"{INTERFACE}.Revert", UUID))
         for method, *arguments in calls:
             with self.subTest(method, by="bus"):
                 result = self.gdbus(method, *arguments, user=NOBODY)
