@@ -23,6 +23,10 @@ static const KvmrCommand commands[] = {
      "PROFILE|FILE",
      N_("Show what is wrong with the profile on this host; change nothing"),
      kvmr_cmd_check},
+    {"try",
+     "[PROFILE|FILE|NETWORK]",
+     N_("Apply the profile until somebody confirms it, and else take it back"),
+     kvmr_cmd_try},
     {"monitor", "", N_("Print a line for each change, until interrupted"), kvmr_cmd_monitor},
     {"expand",
      "FILE",
@@ -57,7 +61,7 @@ print_overview(void)
                     _("Usage: kvm-routedctl [COMMAND] [ARGUMENTS]\n"
                       "\n"
                       "Shows what kvm-routed networks of NetworkManager do on this host, and "
-                      "would do.\n"
+                      "would do, and tries changes.\n"
                       "\n"
                       "Commands:\n"));
     for (gsize i = 0; i < G_N_ELEMENTS(commands); i++) {

@@ -30,6 +30,9 @@ GVariant *kvmr_client_check(KvmrClient *self, const char *profile, GError **erro
 /** Returns: (transfer full) */
 char *kvmr_client_plan(KvmrClient *self, const char *profile, GError **error);
 
+/** kvmr_client_explain: @failure of a call to the service, as a message to a person */
+void kvmr_client_explain(const GError *failure, GError **error);
+
 /** The exit status that says @error, of any function here. */
 int kvmr_client_exit_status(const GError *error);
 

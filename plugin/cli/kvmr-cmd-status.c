@@ -6,6 +6,8 @@
 #include "cli/kvmr-command.h"
 #include "cli/kvmr-json.h"
 #include "cli/kvmr-report.h"
+#include "cli/kvmr-try-client.h"
+#include "cli/kvmr-try-report.h"
 
 /* Ids need not be unique: all that match stay. */
 static void
@@ -49,8 +51,21 @@ get_counters(KvmrClient *client, GPtrArray *networks)
     return counters;
 }
 
+/* A service of an earlier version knows of none. */
+static void
+report_tries(KvmrPage *page, KvmrClient *client)
+{
+    g_autoptr(GVariant) tries = kvmr_try_list(client, NULL);
+    g_autoptr(GVariant) live = tries ? kvmr_try_find_live(tries, NULL) : NULL;
+
+    if (!live || g_variant_n_children(live) == 0)
+        return;
+    kvmr_page_gap(page);
+    kvmr_report_tries(page, live);
+}
+
 static int
-show(GPtrArray *networks, GVariant *counters, gboolean json)
+show(KvmrClient *client, GPtrArray *networks, GVariant *counters, gboolean json)
 {
     g_autoptr(KvmrPage) page = NULL;
 
@@ -68,6 +83,7 @@ show(GPtrArray *networks, GVariant *counters, gboolean json)
                          "up, see nm-settings-kvm-routed(5)"));
     else
         kvmr_report_networks(page, networks, counters);
+    report_tries(page, client);
     return kvmr_print(kvmr_page_text(page));
 }
 
@@ -107,6 +123,6 @@ kvmr_cmd_status(const KvmrCommand *self, char **argv)
         }
     }
     counters = get_counters(client, networks);
-    status = show(networks, counters, json);
+    status = show(client, networks, counters, json);
     return status == KVMR_EXIT_OK ? exit_status(networks) : status;
 }

@@ -12,6 +12,9 @@ typedef enum {
     KVMR_EXIT_FAILED = 4,      /* status: a network is failed */
     KVMR_EXIT_UNREACHABLE = 8, /* no answer from the service or the bus */
     KVMR_EXIT_NOT_FOUND = 10,
+    /* try */
+    KVMR_EXIT_NOT_KEPT = 1,
+    KVMR_EXIT_LEFT = 3, /* the command ended before the try did */
     /* check */
     KVMR_EXIT_ERRORS = 1,
     KVMR_EXIT_WARNINGS = 2,
@@ -34,6 +37,7 @@ struct _KvmrCommand {
 int kvmr_cmd_status(const KvmrCommand *self, char **argv);
 int kvmr_cmd_check(const KvmrCommand *self, char **argv);
 int kvmr_cmd_plan(const KvmrCommand *self, char **argv);
+int kvmr_cmd_try(const KvmrCommand *self, char **argv);
 int kvmr_cmd_monitor(const KvmrCommand *self, char **argv);
 int kvmr_cmd_expand(const KvmrCommand *self, char **argv);
 

@@ -88,3 +88,15 @@ kvmr_json_findings(GVariant *findings)
     json_builder_end_object(builder);
     return to_text(builder);
 }
+
+char *
+kvmr_json_tries(GVariant *tries)
+{
+    g_autoptr(JsonBuilder) builder = json_builder_new();
+
+    json_builder_begin_object(builder);
+    json_builder_set_member_name(builder, "tries");
+    json_builder_add_value(builder, json_gvariant_serialize(tries));
+    json_builder_end_object(builder);
+    return to_text(builder);
+}

@@ -14,3 +14,6 @@ char *kvmr_json_networks(GPtrArray *networks, GVariant *counters);
 
 /** {"findings": […]} of @findings, aa{sv}. Returns: (transfer full) */
 char *kvmr_json_findings(GVariant *findings);
+
+/** {"tries": […]} of @tries, aa{sv}. Returns: (transfer full) */
+char *kvmr_json_tries(GVariant *tries);

@@ -12,7 +12,7 @@ import product
 from lpar import BUS_NAME
 
 NAME = "guests11"
-COMMANDS = ("status", "plan", "check", "monitor", "expand", "help")
+COMMANDS = ("status", "plan", "check", "try", "monitor", "expand", "help")
 DISPATCHER = "usr/lib/NetworkManager/dispatcher.d"
 UNIT = "usr/lib/systemd/system/nm-kvm-routed.service"
 POLICY = f"usr/share/dbus-1/system.d/{BUS_NAME}.conf"
@@ -264,7 +264,8 @@ class Programs(Install):
         self.run_quietly("bash", "-n", f"/{COMPLETION}")
         cases = ((("",), set(COMMANDS)), (("st",), {"status"}), (("help", "p"), {"plan"}),
                  (("status", "--j"), {"--json"}), (("--v",), {"--version"}),
-                 (("check", "o5s_10"), {"o5s_10g_1"}),
+                 (("check", "o5s_10"), {"o5s_10g_1"}), (("try", "o5s_10"), {"o5s_10g_1"}),
+                 (("try", "--c"), {"--confirm"}), (("try", "--confirm", "o5s_10"), set()),
                  (("expand", "/etc/dbus-1/sys"), {"/etc/dbus-1/system.d/"}))
         for typed, wanted in cases:
             with self.subTest(typed):
