@@ -40,6 +40,10 @@ static const KvmrCommand commands[] = {
      "SOURCE DESTINATION",
      N_("Walk a packet from one address to another through this host; send nothing"),
      kvmr_cmd_explain},
+    {"try",
+     "[PROFILE|FILE|NETWORK]",
+     N_("Apply the profile until somebody confirms it, and else take it back"),
+     kvmr_cmd_try},
     {"monitor", "", N_("Print a line for each change, until interrupted"), kvmr_cmd_monitor},
     {"expand",
      "FILE",
@@ -117,7 +121,7 @@ print_overview(void)
                     _("Usage: kvm-routedctl [COMMAND] [ARGUMENTS]\n"
                       "\n"
                       "Shows what kvm-routed networks of NetworkManager do on this host, and "
-                      "would do.\n"
+                      "would do, and tries changes.\n"
                       "\n"
                       "Commands:\n"));
     for (gsize i = 0; i < G_N_ELEMENTS(commands); i++) {

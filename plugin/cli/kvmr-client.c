@@ -55,6 +55,20 @@ kvmr_client_bus(const KvmrClient *self)
     return self->bus;
 }
 
+void
+kvmr_client_explain_failure(const GError *failure, GError **error)
+{
+    if (kvmr_bus_error_is_unreachable(failure))
+        g_set_error(error,
+                    failure->domain,
+                    failure->code,
+                    _("The service nm-kvm-routed does not answer: %s; see 'systemctl status "
+                      "nm-kvm-routed'"),
+                    failure->message);
+    else
+        g_propagate_error(error, g_error_copy(failure));
+}
+
 static GVariant *
 call(KvmrClient *self,
      const char *path,
@@ -75,18 +89,9 @@ call(KvmrClient *self,
                                     NULL,
                                     &failure);
 
-    if (reply)
-        return reply;
-    if (kvmr_bus_error_is_unreachable(failure))
-        g_set_error(error,
-                    failure->domain,
-                    failure->code,
-                    _("The service nm-kvm-routed does not answer: %s; see 'systemctl status "
-                      "nm-kvm-routed'"),
-                    failure->message);
-    else
-        g_propagate_error(error, g_steal_pointer(&failure));
-    return NULL;
+    if (!reply)
+        kvmr_client_explain_failure(failure, error);
+    return reply;
 }
 
 static int

@@ -41,6 +41,9 @@ GVariant *kvmr_client_verify(KvmrClient *self, const KvmrInfo *network, GError *
 GVariant *kvmr_client_explain(
     KvmrClient *self, const char *src, const char *dst, GVariant *options, GError **error);
 
+/** kvmr_client_explain_failure: @failure of a call to the service, as a message to a person */
+void kvmr_client_explain_failure(const GError *failure, GError **error);
+
 /** The exit status that says @error, of any function here. */
 int kvmr_client_exit_status(const GError *error);
 

@@ -7,6 +7,8 @@
 #include "cli/kvmr-json.h"
 #include "cli/kvmr-report.h"
 #include "cli/kvmr-status.h"
+#include "cli/kvmr-try-client.h"
+#include "cli/kvmr-try-report.h"
 
 /* The worst of them decides. */
 static int
@@ -40,8 +42,21 @@ get_counters(KvmrClient *client, GPtrArray *networks)
     return counters;
 }
 
+/* A service of an earlier version knows of none. */
+static void
+report_tries(KvmrPage *page, KvmrClient *client)
+{
+    g_autoptr(GVariant) tries = client ? kvmr_try_list(client, NULL) : NULL;
+    g_autoptr(GVariant) live = tries ? kvmr_try_find_live(tries, NULL) : NULL;
+
+    if (!live || g_variant_n_children(live) == 0)
+        return;
+    kvmr_page_gap(page);
+    kvmr_report_tries(page, live);
+}
+
 char *
-kvmr_status_text(GPtrArray *networks, GVariant *counters)
+kvmr_status_text(KvmrClient *client, GPtrArray *networks, GVariant *counters)
 {
     g_autoptr(KvmrPage) page = kvmr_page_new_for_stdout();
 
@@ -53,6 +68,7 @@ kvmr_status_text(GPtrArray *networks, GVariant *counters)
                          "up, see nm-settings-kvm-routed(5)"));
     else
         kvmr_report_networks(page, networks, counters);
+    report_tries(page, client);
     return g_strdup(kvmr_page_text(page));
 }
 
@@ -109,7 +125,7 @@ kvmr_cmd_status(const KvmrCommand *self, char **argv)
     }
     counters = get_counters(client, networks);
     text = json ? kvmr_json_networks(networks, counters, FALSE)
-                : kvmr_status_text(networks, counters);
+                : kvmr_status_text(client, networks, counters);
     status = kvmr_print(text);
     return status == KVMR_EXIT_OK ? exit_status(networks) : status;
 }

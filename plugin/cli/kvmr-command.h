@@ -16,6 +16,9 @@ typedef enum {
     /* explain */
     KVMR_EXIT_REFUSED = 1,
     KVMR_EXIT_UNCLEAR = 3,
+    /* try */
+    KVMR_EXIT_NOT_KEPT = 1,
+    KVMR_EXIT_LEFT = 3, /* the command ended before the try did */
     /* check */
     KVMR_EXIT_ERRORS = 1,
     KVMR_EXIT_WARNINGS = 2,
@@ -38,6 +41,7 @@ struct _KvmrCommand {
 int kvmr_cmd_status(const KvmrCommand *self, char **argv);
 int kvmr_cmd_check(const KvmrCommand *self, char **argv);
 int kvmr_cmd_plan(const KvmrCommand *self, char **argv);
+int kvmr_cmd_try(const KvmrCommand *self, char **argv);
 int kvmr_cmd_monitor(const KvmrCommand *self, char **argv);
 int kvmr_cmd_report(const KvmrCommand *self, char **argv);
 int kvmr_cmd_explain(const KvmrCommand *self, char **argv);

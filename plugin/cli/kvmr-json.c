@@ -133,3 +133,15 @@ kvmr_json_verified(GPtrArray *networks, GPtrArray *rows)
     json_builder_end_object(builder);
     return to_text(builder, TRUE);
 }
+
+char *
+kvmr_json_tries(GVariant *tries)
+{
+    g_autoptr(JsonBuilder) builder = json_builder_new();
+
+    json_builder_begin_object(builder);
+    json_builder_set_member_name(builder, "tries");
+    json_builder_add_value(builder, json_gvariant_serialize(tries));
+    json_builder_end_object(builder);
+    return to_text(builder, TRUE);
+}

@@ -26,3 +26,5 @@ char *kvmr_json_findings(GVariant *findings);
  * Returns: (transfer full)
  */
 char *kvmr_json_verified(GPtrArray *networks, GPtrArray *rows);
+/** {"tries": […]} of @tries, aa{sv}. Returns: (transfer full) */
+char *kvmr_json_tries(GVariant *tries);

@@ -102,7 +102,7 @@ show_networks(Watch *self, GVariant *counters, const char *remark)
                                    "one\n"),
                                  self->name);
     else
-        status = kvmr_status_text(self->networks, counters);
+        status = kvmr_status_text(NULL, self->networks, counters);
     text = g_strconcat(remark, *remark ? "\n\n" : "", status, NULL);
     write_text(self, text);
 }

@@ -5,11 +5,12 @@
 
 /**
  * kvmr_status_text: what `status` shows, for standard output as it is
+ * @client: (nullable): asked what is being tried; NULL: nobody is asked, or started
  * @networks: (element-type KvmrInfo)
  * @counters: (nullable): a{st}
  * Returns: (transfer full)
  */
-char *kvmr_status_text(GPtrArray *networks, GVariant *counters);
+char *kvmr_status_text(KvmrClient *client, GPtrArray *networks, GVariant *counters);
 
 /** kvmr_status_not_up: complains that no network @name is up. Returns: the exit status */
 int kvmr_status_not_up(const char *name);

@@ -17,6 +17,8 @@ kvmr_dbus_error_register(void)
         {KVMR_ERROR_KERNEL, ERROR_NAME("Kernel")},
         {KVMR_ERROR_STATE, ERROR_NAME("State")},
         {KVMR_ERROR_NOT_ROUTED, ERROR_NAME("NotRouted")},
+        {KVMR_ERROR_BUSY, ERROR_NAME("Busy")},
+        {KVMR_ERROR_NETWORK_MANAGER, ERROR_NAME("NetworkManager")},
     };
 
     for (guint i = 0; i < G_N_ELEMENTS(entries); i++)

@@ -40,30 +40,43 @@ make_room(GPtrArray *networks, const char *uuid)
     return networks->len;
 }
 
+gboolean
+kvmr_question_is_text(const char *profile)
+{
+    return strchr(profile, '\n') || strchr(profile, '[');
+}
+
+KvmrNetwork *
+kvmr_question_find(const char *profile, KvmrSource *source, GError **error)
+{
+    return kvmr_question_is_text(profile) ? network_from_text(profile, error)
+                                          : kvmr_source_lookup(source, profile, error);
+}
+
+KvmrQuestion *
+kvmr_question_new_for(KvmrNetwork *network, GPtrArray *networks, KvmrHost *host, GError **error)
+{
+    g_autoptr(KvmrSnapshot) snapshot = kvmr_host_snapshot(host, error);
+    KvmrQuestion *self;
+
+    if (!snapshot)
+        return NULL;
+    self = g_new0(KvmrQuestion, 1);
+    self->index = make_room(networks, network->profile->uuid);
+    kvmr_pretend_up(snapshot, network);
+    g_ptr_array_insert(networks, (int) self->index, kvmr_network_ref(network));
+    self->plan = kvmr_plan_new(networks, snapshot);
+    self->snapshot = g_steal_pointer(&snapshot);
+    return self;
+}
+
 KvmrQuestion *
 kvmr_question_new(
     const char *profile, GPtrArray *networks, KvmrSource *source, KvmrHost *host, GError **error)
 {
-    g_autoptr(KvmrNetwork) network = NULL;
-    g_autoptr(KvmrSnapshot) snapshot = NULL;
-    KvmrQuestion *self;
-    gboolean      is_text = strchr(profile, '\n') || strchr(profile, '[');
+    g_autoptr(KvmrNetwork) network = kvmr_question_find(profile, source, error);
 
-    network = is_text ? network_from_text(profile, error)
-                      : kvmr_source_lookup(source, profile, error);
-    if (!network)
-        return NULL;
-    snapshot = kvmr_host_snapshot(host, error);
-    if (!snapshot)
-        return NULL;
-
-    self = g_new0(KvmrQuestion, 1);
-    self->index = make_room(networks, network->profile->uuid);
-    kvmr_pretend_up(snapshot, network);
-    g_ptr_array_insert(networks, (int) self->index, g_steal_pointer(&network));
-    self->plan = kvmr_plan_new(networks, snapshot);
-    self->snapshot = g_steal_pointer(&snapshot);
-    return self;
+    return network ? kvmr_question_new_for(network, networks, host, error) : NULL;
 }
 
 void

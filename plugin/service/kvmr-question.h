@@ -23,6 +23,17 @@ typedef struct {
  */
 KvmrQuestion *kvmr_question_new(
     const char *profile, GPtrArray *networks, KvmrSource *source, KvmrHost *host, GError **error);
+
+/** kvmr_question_new_for: the same about a network. @network: (transfer none) */
+KvmrQuestion *
+kvmr_question_new_for(KvmrNetwork *network, GPtrArray *networks, KvmrHost *host, GError **error);
+
+/** Whether @profile is the text of one, not the name of one that the source knows. */
+gboolean kvmr_question_is_text(const char *profile);
+
+/** What @profile stands for, see kvmr_question_new(). Returns: (transfer full) */
+KvmrNetwork *kvmr_question_find(const char *profile, KvmrSource *source, GError **error);
+
 void kvmr_question_free(KvmrQuestion *self);
 
 /** Returns: (transfer none): what would become of the profile. */

@@ -5,6 +5,7 @@
 #include "service/kvmr-caller.h"
 #include "service/kvmr-memory.h"
 #include "service/kvmr-service.h"
+#include "service/kvmr-tries.h"
 
 /*
  * For the files of the service itself: kvmr-service.c reconciles, kvmr-service-calls.c and others
@@ -15,6 +16,7 @@ struct _KvmrService {
     KvmrHost                 *host;
     KvmrSource               *source;
     KvmrMemory               *memory;
+    KvmrTries                *tries;
     GDBusObjectManagerServer *manager;
     KvmrDBusKvmRouted        *skeleton;
     GHashTable               *objects; /* UUID -> KvmrDBusObjectSkeleton */
@@ -66,6 +68,18 @@ gboolean kvmr_service_on_restore(KvmrDBusKvmRouted     *skeleton,
                                  GDBusMethodInvocation *invocation,
                                  const char            *uuid,
                                  KvmrService           *self);
+
+/**
+ * kvmr_service_start_tries: reads those of an earlier life and carries on, answers the methods for
+ * them
+ */
+gboolean kvmr_service_start_tries(KvmrService *self,
+                                  KvmrChanger *changer,
+                                  const char  *runtime_dir,
+                                  GError     **error);
+
+/** kvmr_service_judge_tries: those whose network has failed are taken back at once. */
+void kvmr_service_judge_tries(KvmrService *self);
 
 /** Connects the methods of the service as a whole, or of one network, to what answers them. */
 void kvmr_service_connect_calls(KvmrService *self);

@@ -21,7 +21,8 @@ gboolean
 kvmr_service_may_end(KvmrService *self)
 {
     return self->pending == 0 && self->reconcile_id == 0 && self->retry_id == 0 &&
-           g_hash_table_size(self->objects) == 0 && !kvmr_host_is_in_use(self->host);
+           !kvmr_tries_are_live(self->tries) && g_hash_table_size(self->objects) == 0 &&
+           !kvmr_host_is_in_use(self->host);
 }
 
 static gboolean
@@ -30,8 +31,10 @@ on_idle(gpointer user_data)
     KvmrService *self = user_data;
 
     self->idle_id = 0;
-    if (kvmr_service_may_end(self))
+    if (kvmr_service_may_end(self)) {
+        kvmr_tries_forget_ended(self->tries);
         self->idle(self->user_data);
+    }
     return G_SOURCE_REMOVE;
 }
 
@@ -286,6 +289,7 @@ kvmr_service_reconcile(KvmrService *self)
                  self->retry_seconds);
     }
     update_objects(self, plan, snapshot);
+    kvmr_service_judge_tries(self);
     watch_idle(self);
     /* For the benchmarks. */
     g_debug("reconciled %u networks, %s: applied after %" G_GINT64_FORMAT
@@ -321,6 +325,7 @@ KvmrService *
 kvmr_service_new(GDBusConnection *bus,
                  KvmrHost        *host,
                  KvmrSource      *source,
+                 KvmrChanger     *changer,
                  const char      *runtime_dir,
                  KvmrServiceIdle  idle,
                  gpointer         user_data,
@@ -346,6 +351,8 @@ kvmr_service_new(GDBusConnection *bus,
         return NULL;
     g_dbus_object_manager_server_set_connection(self->manager, bus);
 
+    if (!kvmr_service_start_tries(self, changer, runtime_dir, error))
+        return NULL;
     if (!kvmr_host_watch(host, on_event, self, error))
         return NULL;
     g_signal_connect_swapped(source, "changed", G_CALLBACK(on_event), self);
@@ -358,6 +365,7 @@ kvmr_service_free(KvmrService *self)
 {
     guint *sources[] = {&self->reconcile_id, &self->retry_id, &self->idle_id};
 
+    g_clear_pointer(&self->tries, kvmr_tries_free);
     for (guint i = 0; i < G_N_ELEMENTS(sources); i++) {
         if (*sources[i])
             g_source_remove(*sources[i]);

@@ -4,6 +4,7 @@
 #include <gio/gio.h>
 
 #include "kernel/kvmr-host.h"
+#include "service/kvmr-changer.h"
 #include "service/kvmr-source.h"
 
 /** The bus name, and the path of the ObjectManager and of the service itself. */
@@ -25,12 +26,13 @@ typedef void (*KvmrServiceIdle)(gpointer user_data);
  * kvmr_service_new: exports the objects on @bus and brings the host up to date; the caller owns the
  * bus name
  * @host: (transfer none): must outlive the service
- * @runtime_dir: for the memory of networks
+ * @runtime_dir: for the memory of networks, and of tries
  * @idle: called from the main loop when the service may end
  */
 KvmrService *kvmr_service_new(GDBusConnection *bus,
                               KvmrHost        *host,
                               KvmrSource      *source,
+                              KvmrChanger     *changer,
                               const char      *runtime_dir,
                               KvmrServiceIdle  idle,
                               gpointer         user_data,

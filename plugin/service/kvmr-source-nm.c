@@ -563,3 +563,9 @@ kvmr_source_nm_new(GDBusConnection *bus, GError **error)
         on_device_added(self->client, g_ptr_array_index(items, i), self);
     return g_steal_pointer(&self);
 }
+
+NMClient *
+kvmr_source_nm_get_client(KvmrSourceNM *self)
+{
+    return self->client;
+}

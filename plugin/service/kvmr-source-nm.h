@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
+#include <NetworkManager.h>
+
 #include "service/kvmr-source.h"
 
 #define KVMR_TYPE_SOURCE_NM (kvmr_source_nm_get_type())
@@ -15,3 +17,6 @@ G_DECLARE_FINAL_TYPE(KvmrSourceNM, kvmr_source_nm, KVMR, SOURCE_NM, GObject)
  * make them.
  */
 KvmrSourceNM *kvmr_source_nm_new(GDBusConnection *bus, GError **error);
+
+/** Its connection to NetworkManager. Returns: (transfer none) */
+NMClient *kvmr_source_nm_get_client(KvmrSourceNM *self);

@@ -11,6 +11,7 @@
 
 #include "kernel/kvmr-host.h"
 #include "kernel/kvmr-log.h"
+#include "service/kvmr-changer-nm.h"
 #include "service/kvmr-service.h"
 #include "service/kvmr-source-nm.h"
 
@@ -125,6 +126,7 @@ run(Daemon *self, GError **error)
     const char *directory = runtime_directory();
     g_autoptr(KvmrHost) host = NULL;
     g_autoptr(KvmrSourceNM) source = NULL;
+    g_autoptr(KvmrChangerNM) changer = NULL;
     g_autoptr(KvmrService) service = NULL;
 
     /* systemd makes it (RuntimeDirectory=); elsewhere we do. */
@@ -146,8 +148,15 @@ run(Daemon *self, GError **error)
     source = kvmr_source_nm_new(self->bus, error);
     if (!source)
         return FALSE;
-    service = kvmr_service_new(
-        self->bus, host, KVMR_SOURCE(source), directory, on_service_idle, self, error);
+    changer = kvmr_changer_nm_new(kvmr_source_nm_get_client(source));
+    service = kvmr_service_new(self->bus,
+                               host,
+                               KVMR_SOURCE(source),
+                               KVMR_CHANGER(changer),
+                               directory,
+                               on_service_idle,
+                               self,
+                               error);
     if (!service)
         return FALSE;
 

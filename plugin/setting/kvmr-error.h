@@ -11,6 +11,8 @@
  * @KVMR_ERROR_KERNEL: the kernel refused a change
  * @KVMR_ERROR_STATE: a file of ours in the runtime directory cannot be used
  * @KVMR_ERROR_NOT_ROUTED: the network was found but is not routed (state failed)
+ * @KVMR_ERROR_BUSY: something else is under way, and has to end first
+ * @KVMR_ERROR_NETWORK_MANAGER: NetworkManager refused a change, or does not run
  *
  * The product's own errors. On D-Bus each has a name below
  * org.freedesktop.NetworkManager.KvmRouted.Error (see the service).
@@ -22,6 +24,8 @@ typedef enum {
     KVMR_ERROR_KERNEL,
     KVMR_ERROR_STATE,
     KVMR_ERROR_NOT_ROUTED,
+    KVMR_ERROR_BUSY,
+    KVMR_ERROR_NETWORK_MANAGER,
 } KvmrError;
 
 #define KVMR_ERROR (kvmr_error_quark())

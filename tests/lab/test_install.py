@@ -15,8 +15,8 @@ import product
 from lpar import BUS_NAME
 
 NAME = "guests11"
-COMMANDS = ("connection", "status", "verify", "plan", "check", "explain", "monitor", "expand",
-            "restore", "report", "help")
+COMMANDS = ("connection", "status", "verify", "plan", "check", "explain", "try", "monitor",
+            "expand", "restore", "report", "help")
 DISPATCHER = "usr/lib/NetworkManager/dispatcher.d"
 UNIT = "usr/lib/systemd/system/nm-kvm-routed.service"
 POLICY = f"usr/share/dbus-1/system.d/{BUS_NAME}.conf"
@@ -331,6 +331,8 @@ class Programs(Install):
                  (("explain", "--in", "o5s_10"), {"o5s_10g_1"}),
                  (("explain", "--protocol", ""), {"icmp", "tcp", "udp"}),
                  (("explain", "10.131.11.2"), {"10.131.11.254"}),
+                 (("try", "o5s_10"), {"o5s_10g_1"}),
+                 (("try", "--c"), {"--confirm"}), (("try", "--confirm", "o5s_10"), set()),
                  (("expand", "/etc/dbus-1/sys"), {"/etc/dbus-1/system.d/"}))
         for typed, wanted in cases:
             with self.subTest(typed):
