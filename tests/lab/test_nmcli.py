@@ -317,6 +317,16 @@ class Show(Front):
         self.assertEqual(names[first - 1].split(".")[0], "proxy")
         self.assertEqual(names[first + len(KEYS)], "GENERAL.NAME")
 
+    def test_profile_among_fields(self):
+        front, real = self.both("-f", "profile,active", "connection", "show", ID)
+        self.assertIn(PEER, front)
+        self.assertNotIn(PEER, "".join(re.findall("^kvm-routed.*", real, re.MULTILINE)))
+
+    def test_active_only(self):
+        self.assertEqual(self.good("connection", "show", "--active", ID), "")
+        self.good("connection", "up", ID)
+        self.assertIn("kvm-routed.peers:", self.good("connection", "show", "--active", ID))
+
     def test_width_and_empty_values(self):
         lines = self.good("-f", "kvm-routed.peers,kvm-routed.allow,connection.id", "connection",
                           "show", ID).splitlines()
@@ -450,6 +460,22 @@ class Modify(Front):
                  "kvm-routed.peers", PEER)
         self.bad(10, ["nonesuch"], "connection", "modify", "nonesuch", "kvm-routed.peers", PEER)
         self.assertEqual((self.setting(), self.profiles()), before)
+
+    def test_wrong_order_changes_nothing(self):
+        """Behind the name an option of nmcli's is a property."""
+        before = self.setting(), self.profiles()
+        for argv in (["--temporary", "connection.autoconnect-priority", "7"], ["help", "x"]):
+            self.bad(2, ["invalid <setting>.<property>"], "connection", "modify", ID, *argv)
+        self.assertEqual((self.setting(), self.profiles()), before)
+
+    def test_beginning_of_two_uuids(self):
+        """As in nmcli it is none: not the first that fits."""
+        uuids = [f"5d7a1e40-0000-4000-8000-00000000000{i}" for i in (1, 2)]
+        for uuid in uuids:
+            self.good(*QUIET, "connection.uuid", uuid, "connection.id", uuid[-1])
+        self.bad(10, ["5d7a1e4"], "connection", "modify", "uuid", "5d7a1e4", "peer", "")
+        self.good("connection", "modify", "uuid", uuids[1], "kvm-routed.peers", "")
+        self.assertEqual([self.setting(uuid)["peers"] for uuid in uuids], [PEER, ""])
 
     def test_takes_effect_by_reapply(self):
         self.good("connection", "up", ID)
@@ -639,7 +665,8 @@ class Missing(Front):
     def test_it_never_runs_itself(self):
         self.lpar.sh("mount --bind /usr/sbin/nmcli /usr/bin/nmcli")
         self.addCleanup(self.lpar.sh, "umount /usr/bin/nmcli")
-        self.bad(1, ["/usr/bin/nmcli"], "device", timeout=10)
+        for argv in (["device"], QUIET, ["connection", "add", "help"]):
+            self.bad(1, ["/usr/bin/nmcli"], *argv, timeout=10)
 
     def test_helper(self):
         self.lpar.sh("touch /run/nothing; mount --bind /run/nothing /usr/libexec/kvm-routed-nmcli")

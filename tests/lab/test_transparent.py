@@ -22,6 +22,9 @@ interface-name=eth9
 method=auto
 """
 
+# One that has only our name in it.
+NAMESAKE = KEYFILE.replace("id=file", "id=kvm-routed-uplink")
+
 # Looking only; each line one invocation, in the words of a shell. None needs a guest network.
 LOOKS = r"""
 nmcli
@@ -154,6 +157,8 @@ nmcli --offline c add type ethernet ifname eth9 con-name x connection.uuid 9f7f4
 nmcli --offline c add type bridge ifname br9 con-name x connection.uuid 9f7f4462-561f-45f3-84dc-a1cf53bc90e9 stp no
 nmcli --offline c add type nonsense
 nmcli --offline c show
+nmcli --offline c show guests11
+nmcli --offline c up guests11
 nmcli --offline device
 nmcli --complete-args c a ty
 nmcli --complete-args d sh
@@ -171,6 +176,9 @@ INPUTS = [
     ("nmcli --offline c modify connection.id other -ipv4.dns 1.1.1.1", KEYFILE),
     ("nmcli --offline c modify", KEYFILE),
     ("nmcli --offline c modify nonsense x", KEYFILE),
+    ("nmcli --offline c modify ipv4.method disabled", NAMESAKE),
+    ("nmcli --offline c modify ipv4.dns 1.1.1.1", NAMESAKE.replace("ethernet", "bridge")),
+    ("nmcli --offline c modify uplink x", NAMESAKE),
     ("nmcli --offline c modify ipv4.method disabled", "rubbish"),
     ("nmcli --offline c modify ipv4.method disabled", ""),
     ("nmcli c edit o5s_10g_1", "print\nquit\n"),

@@ -87,6 +87,19 @@ test_noted(void)
     g_assert_false(kvmr_nmcli_change_is_ours(self));
 }
 
+/* As nmcli abbreviates; an empty name is none. */
+static void
+test_noted_abbreviations(void)
+{
+    g_autoptr(KvmrNmcliChange) self = good_change(
+        "add", PAIRS("con.id", "x", "c.interf", "br-ex", "bridge.s", "yes", "ipv4.met", "manual"));
+    g_autoptr(KvmrNmcliChange) unnamed = good_change(
+        "add", PAIRS("con-name", "", "ipv4.may-fail", "no", ".id", "x", "con.", "x"));
+
+    g_assert_true(self->has_id && self->has_interface && self->has_stp && self->has_method4);
+    g_assert_false(unnamed->has_id || unnamed->has_interface || unnamed->has_method4);
+}
+
 typedef struct {
     const char *pairs[8];
     const char *key;
@@ -317,6 +330,9 @@ test_modify_refused(void)
         {"uplink", "br-ex"}, /* the guest interface itself */
         {"ipv4.nonsense", "x"},
         {"ipv4.addresses"},
+        /* Properties here, though the beginning of `modify` may be that. */
+        {"help", "x"},
+        {"--temporary", "connection.autoconnect", "no"},
     };
 
     for (guint i = 0; i < G_N_ELEMENTS(rows); i++) {
@@ -379,6 +395,7 @@ main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/nmcli-change/split", test_split);
     g_test_add_func("/nmcli-change/noted", test_noted);
+    g_test_add_func("/nmcli-change/noted-abbreviations", test_noted_abbreviations);
     g_test_add_func("/nmcli-change/apply", test_apply);
     g_test_add_func("/nmcli-change/bad", test_bad);
     g_test_add_func("/nmcli-change/without-aliases", test_without_aliases);

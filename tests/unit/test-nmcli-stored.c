@@ -87,6 +87,13 @@ test_by_name(Fixture *fixture, gconstpointer data)
     g_assert_false(may_be(fixture, NULL, "guests"));
     g_assert_false(may_be(fixture, NULL, "guests 111"));
     g_assert_false(may_be(fixture, "uuid", "aaaa"));
+    put(fixture,
+        ETC,
+        "g.nmconnection",
+        "[connection]\nid= guests\nuuid=\tu\n[user]\nkvm-routed.switch=x\n");
+    g_assert_true(may_be(fixture, NULL, "guests"));
+    g_assert_true(may_be(fixture, NULL, "u"));
+    g_assert_false(may_be(fixture, NULL, "eth0"));
 }
 
 static void

@@ -314,6 +314,34 @@ test_fields(void)
     g_assert_false(kvmr_nmcli_has_our_field("kvm"));
     g_assert_false(kvmr_nmcli_has_our_field("kvm-routed2"));
     g_assert_false(kvmr_nmcli_has_our_field("x.kvm-routed"));
+    g_assert_true(kvmr_nmcli_has_whole_profile("Profile,active"));
+    g_assert_true(kvmr_nmcli_has_whole_profile("all"));
+    g_assert_false(kvmr_nmcli_has_whole_profile("profiles,ipv4"));
+}
+
+static void
+test_show_options(void)
+{
+    static const struct {
+        const char *line;
+        bool        active, secrets;
+    } rows[] = {
+        {"nmcli c s x", false, false},
+        {"nmcli c s --act x", true, false},
+        {"nmcli -s c s --order -active:path x", false, true},
+        {"nmcli c s --order name -a x --show", true, true},
+        {"nmcli c s --order name --active x -s", true, true},
+    };
+
+    for (guint i = 0; i < G_N_ELEMENTS(rows); i++) {
+        g_auto(GStrv) argv = split(rows[i].line);
+        KvmrNmcliWords words;
+
+        g_test_message("%s", rows[i].line);
+        kvmr_nmcli_words_parse(&words, argv);
+        g_assert_cmpint(kvmr_nmcli_shows_active_only(&words), ==, rows[i].active);
+        g_assert_cmpint(kvmr_nmcli_shows_secrets(&words), ==, rows[i].secrets);
+    }
 }
 
 /* What the front knows without GLib must be what the setting knows. */
@@ -355,6 +383,7 @@ main(int argc, char **argv)
     g_test_add_func("/nmcli-words/adds-ours", test_adds_ours);
     g_test_add_func("/nmcli-words/modifies-ours", test_modifies_ours);
     g_test_add_func("/nmcli-words/fields", test_fields);
+    g_test_add_func("/nmcli-words/show-options", test_show_options);
     g_test_add_func("/nmcli-words/same-as-setting", test_same_as_setting);
     return g_test_run();
 }

@@ -117,13 +117,26 @@ add(const KvmrNmcliWords *words)
     return words->offline ? print(profile) : store(change, profile);
 }
 
+/* Of the last property: what is asked for would be taken for it. */
+static gboolean
+lacks_value(const KvmrNmcliWords *words)
+{
+    int         index = kvmr_nmcli_properties_begin(words);
+    const char *value = NULL;
+    gboolean    lacks = FALSE;
+
+    while (kvmr_nmcli_next_property(words, &index, &value))
+        lacks = !value;
+    return lacks;
+}
+
 int
 kvmr_nmcli_add(const KvmrNmcliWords *words)
 {
     g_auto(GStrv) answered = NULL;
     KvmrNmcliWords all;
 
-    if (!words->ask)
+    if (!words->ask || lacks_value(words))
         return add(words);
     answered = kvmr_nmcli_ask(words);
     if (!answered)

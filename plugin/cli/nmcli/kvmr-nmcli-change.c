@@ -104,17 +104,29 @@ take_ours(KvmrNmcliChange *self, const char *property, const char *value, GError
     return TRUE;
 }
 
+/* Both parts may be abbreviated in nmcli; where that is ambiguous it refuses them. */
+static gboolean
+is_property(const char *name, const char *section, const char *property)
+{
+    const char *dot = strchr(name, '.');
+
+    return dot && dot > name && dot[1] && strncmp(name, section, (gsize) (dot - name)) == 0 &&
+           g_str_has_prefix(property, dot + 1);
+}
+
 static void
 note_native(KvmrNmcliChange *self, const char *property, const char *value)
 {
     const char *name = property + (modifier(property) ? 1 : 0);
 
-    self->has_id |= strcmp(name, "con-name") == 0 || strcmp(name, "connection.id") == 0;
+    /* An empty name is none: nmcli makes one up. */
+    if (strcmp(name, "con-name") == 0 || is_property(name, "connection", "id"))
+        self->has_id = value && *value;
     /* "*" is nmcli's word for any. */
-    if (strcmp(name, "ifname") == 0 || strcmp(name, "connection.interface-name") == 0)
+    if (strcmp(name, "ifname") == 0 || is_property(name, "connection", "interface-name"))
         self->has_interface = value && *value && strcmp(value, "*") != 0;
-    self->has_stp |= strcmp(name, "stp") == 0 || g_str_has_prefix(name, "bridge.st");
-    self->has_method4 |= g_str_has_prefix(name, "ipv4.m");
+    self->has_stp |= strcmp(name, "stp") == 0 || is_property(name, "bridge", "stp");
+    self->has_method4 |= is_property(name, "ipv4", "method");
     self->has_ipv6 |= g_str_has_prefix(name, "ipv6.") || strcmp(name, "ip6") == 0 ||
                       strcmp(name, "gw6") == 0;
 }

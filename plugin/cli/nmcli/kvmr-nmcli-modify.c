@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <glib/gi18n-lib.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "cli/kvmr-input.h"
@@ -64,6 +65,22 @@ modify(const KvmrNmcliWords *words, KvmrNm *nm, const KvmrNmProfile *stored)
     return KVMR_NMCLI_EXIT_OK;
 }
 
+/* What has only our name in it is the real nmcli's, which gets what we have read. */
+static int
+modify_foreign(const KvmrNmcliWords *words, const char *input)
+{
+    g_autoptr(GPtrArray) argv = kvmr_nmcli_words_new();
+    g_auto(KvmrNmcliOutput) output = {0, NULL, NULL};
+
+    for (char **word = words->argv + 1; *word; word++)
+        g_ptr_array_add(argv, *word);
+    if (!kvmr_nmcli_capture(argv, input, &output))
+        return KVMR_NMCLI_EXIT_FAILURE;
+    (void) fputs(output.err, stderr);
+    (void) fputs(output.out, stdout);
+    return output.status;
+}
+
 static int
 modify_offline(const KvmrNmcliWords *words)
 {
@@ -78,6 +95,8 @@ modify_offline(const KvmrNmcliWords *words)
 
     if (!before)
         return kvmr_nmcli_fail(KVMR_NMCLI_EXIT_USAGE, "%s", error->message);
+    if (!kvmr_nmcli_profile_is_ours(before) && !kvmr_nmcli_modifies_ours(words))
+        return modify_foreign(words, input);
     change = kvmr_nmcli_change_new(words, TRUE, &error);
     if (!change)
         return kvmr_nmcli_fail_with(error);
@@ -105,6 +124,9 @@ kvmr_nmcli_modify(const KvmrNmcliWords *words)
         return kvmr_nmcli_become(words->argv);
     nm = kvmr_nm_new(&error);
     profile = nm ? kvmr_nm_find_first(nm, selector, name, &error) : NULL;
+    /* Of what is none of ours the real nmcli speaks, in its own words and language. */
+    if (!profile && !kvmr_nmcli_modifies_ours(words))
+        return kvmr_nmcli_become(words->argv);
     if (!profile)
         return kvmr_nmcli_fail_with(error);
     return modify(words, nm, profile);

@@ -8,8 +8,9 @@
 #include "setting/kvmr-error.h"
 #include "setting/kvmr-setting.h"
 
-/* A user may have to type a password in between. */
-#define TIMEOUT G_MAXINT
+/* To change something, a user may have to type a password; to be answered else, D-Bus's own. */
+#define TIMEOUT_CHANGE G_MAXINT
+#define TIMEOUT_READ   (-1)
 
 struct _KvmrNm {
     GDBusConnection *bus;
@@ -76,6 +77,7 @@ call(KvmrNm     *self,
      const char *method,
      GVariant   *arguments,
      const char *reply_type,
+     int         timeout,
      GError    **error)
 {
     g_autoptr(GError) failure = NULL;
@@ -88,7 +90,7 @@ call(KvmrNm     *self,
         arguments,
         G_VARIANT_TYPE(reply_type),
         G_DBUS_CALL_FLAGS_NO_AUTO_START | G_DBUS_CALL_FLAGS_ALLOW_INTERACTIVE_AUTHORIZATION,
-        TIMEOUT,
+        timeout,
         NULL,
         &failure);
 
@@ -208,6 +210,7 @@ read_all(KvmrNm *self, GError **error)
                                      "ListConnections",
                                      NULL,
                                      "(ao)",
+                                     TIMEOUT_READ,
                                      error);
     g_autofree const char **paths = NULL;
     Reading                 reading = {NULL, 0};
@@ -233,6 +236,7 @@ is_file(KvmrNm *self, const KvmrNmProfile *profile, const char *name)
                      "Get",
                      g_variant_new("(ss)", NM_DBUS_INTERFACE_SETTINGS_CONNECTION, "Filename"),
                      "(v)",
+                     TIMEOUT_READ,
                      NULL);
     g_autoptr(GVariant) file = NULL;
 
@@ -287,6 +291,9 @@ kvmr_nm_find(KvmrNm *self, const char *selector, const char *name, GError **erro
         else
             g_ptr_array_add(found, profile);
     }
+    /* The beginning of a UUID means one profile, or none. */
+    if (found->len > 1 && g_strcmp0(selector, "uuid") == 0)
+        g_ptr_array_set_size(found, 0);
     return g_steal_pointer(&found);
 }
 
@@ -341,6 +348,7 @@ add_one(KvmrNm *self, GKeyFile *keyfile, gboolean in_memory, GError **error)
                                flags,
                                g_variant_new_array(G_VARIANT_TYPE("{sv}"), NULL, 0)),
                  "(oa{sv})",
+                 TIMEOUT_CHANGE,
                  error);
     if (reply) {
         g_variant_get(reply, "(oa{sv})", &path, NULL);
@@ -365,6 +373,7 @@ remove_all(KvmrNm *self, GPtrArray *paths, GError **error)
                                          "Delete",
                                          NULL,
                                          "()",
+                                         TIMEOUT_CHANGE,
                                          &failure);
 
         if (!reply && error && *error)
@@ -412,6 +421,7 @@ kvmr_nm_update(
                                flags,
                                g_variant_new_array(G_VARIANT_TYPE("{sv}"), NULL, 0)),
                  "(a{sv})",
+                 TIMEOUT_CHANGE,
                  error);
     return reply != NULL;
 }

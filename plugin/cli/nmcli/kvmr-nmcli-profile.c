@@ -132,7 +132,8 @@ static int
 pass_on(const KvmrNmcliOutput *output)
 {
     static const char writing[] = "Error: Error writing connection: ";
-    g_autofree char  *text = g_strchomp(g_strdup(output->err));
+    g_autofree char  *utf8 = g_locale_to_utf8(output->err, -1, NULL, NULL, NULL);
+    g_autofree char  *text = g_strchomp(g_strdup(utf8 ? utf8 : output->err));
     g_autofree char  *line = kvmr_printable(text);
 
     if (g_str_has_prefix(line, writing))
@@ -258,6 +259,7 @@ change_native(GKeyFile *before, const KvmrNmcliChange *change, GKeyFile **native
     g_autoptr(GPtrArray) words = kvmr_nmcli_words_new();
     g_autoptr(GKeyFile) part = g_key_file_new();
     g_autofree char *text = g_key_file_to_data(before, NULL, NULL);
+    g_autofree char *id = NULL;
     int              status;
 
     (void) g_key_file_load_from_data(part, text, strlen(text), G_KEY_FILE_KEEP_COMMENTS, NULL);
@@ -273,6 +275,12 @@ change_native(GKeyFile *before, const KvmrNmcliChange *change, GKeyFile **native
         return KVMR_NMCLI_EXIT_OK;
     }
     add_words(words, begin);
+    /* Which changes nothing: what follows is a property, and no "help" or option of `modify`. */
+    id = g_key_file_get_string(part, CONNECTION, "id", NULL);
+    if (id) {
+        g_ptr_array_add(words, (gpointer) "connection.id");
+        g_ptr_array_add(words, id);
+    }
     for (guint i = 0; i < change->native->len; i++)
         g_ptr_array_add(words, change->native->pdata[i]);
     g_free(text);

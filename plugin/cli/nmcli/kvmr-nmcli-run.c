@@ -5,6 +5,7 @@
 #include <glib/gi18n-lib.h>
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "cli/kvmr-command.h"
 #include "cli/kvmr-page.h"
@@ -58,21 +59,36 @@ start(GPtrArray *words, GSubprocessFlags flags)
     return process;
 }
 
+static char *
+to_text(GBytes *bytes)
+{
+    gsize       length = 0;
+    const char *text = g_bytes_get_data(bytes, &length);
+
+    return g_strndup(text ? text : "", length);
+}
+
 gboolean
 kvmr_nmcli_capture(GPtrArray *words, const char *input, KvmrNmcliOutput *output)
 {
     GSubprocessFlags flags = G_SUBPROCESS_FLAGS_STDOUT_PIPE | G_SUBPROCESS_FLAGS_STDERR_PIPE |
                              (input ? G_SUBPROCESS_FLAGS_STDIN_PIPE : G_SUBPROCESS_FLAGS_NONE);
     g_autoptr(GSubprocess) process = start(words, flags);
+    g_autoptr(GBytes) in = input ? g_bytes_new_static(input, strlen(input)) : NULL;
+    g_autoptr(GBytes) out = NULL;
+    g_autoptr(GBytes) err = NULL;
     g_autoptr(GError) error = NULL;
 
     if (!process)
         return FALSE;
-    if (!g_subprocess_communicate_utf8(process, input, NULL, &output->out, &output->err, &error)) {
+    /* In the locale's encoding, which need not be UTF-8. */
+    if (!g_subprocess_communicate(process, in, NULL, &out, &err, &error)) {
         (void) kvmr_nmcli_fail(KVMR_NMCLI_EXIT_FAILURE, "%s", error->message);
         return FALSE;
     }
     output->status = exit_status(process);
+    output->out = to_text(out);
+    output->err = to_text(err);
     return TRUE;
 }
 

@@ -164,15 +164,29 @@ show_native(const KvmrNmcliWords *words, const char *fields, const char *selecto
     g_ptr_array_add(argv, (gpointer) fields);
     g_ptr_array_add(argv, (gpointer) "connection");
     g_ptr_array_add(argv, (gpointer) "show");
-    for (char **word = words->argv + words->rest; *word; word++) {
-        if (strcmp(*word, "--active") == 0 || strcmp(*word, "--show-secrets") == 0 ||
-            strcmp(*word, "-s") == 0)
-            g_ptr_array_add(argv, *word);
-    }
+    if (kvmr_nmcli_shows_active_only(words))
+        g_ptr_array_add(argv, (gpointer) "--active");
+    if (kvmr_nmcli_shows_secrets(words))
+        g_ptr_array_add(argv, (gpointer) "--show-secrets");
     if (selector)
         g_ptr_array_add(argv, (gpointer) selector);
     g_ptr_array_add(argv, (gpointer) name);
     return kvmr_nmcli_run(argv);
+}
+
+/* By --active, which the real nmcli applies: it prints nothing then. */
+static gboolean
+is_left_out(const KvmrNmcliWords *words, const char *uuid)
+{
+    const char *const question[] = {
+        "-g", "connection.uuid", "connection", "show", "--active", "uuid", uuid, NULL};
+    g_autoptr(GPtrArray) argv = kvmr_nmcli_words_new();
+    g_auto(KvmrNmcliOutput) output = {0, NULL, NULL};
+
+    for (guint i = 0; question[i]; i++)
+        g_ptr_array_add(argv, (gpointer) question[i]);
+    return kvmr_nmcli_shows_active_only(words) && kvmr_nmcli_capture(argv, NULL, &output) &&
+           output.status == KVMR_NMCLI_EXIT_OK && !*output.out;
 }
 
 static KvmrSetting *
@@ -260,10 +274,13 @@ show_name(const KvmrNmcliWords *words,
         return show_native(words, "connection.id", selector, name);
     for (guint i = 0; i < found->len && status == KVMR_NMCLI_EXIT_OK; i++) {
         const KvmrNmProfile *profile = g_ptr_array_index(found, i);
+        const char          *uuid = kvmr_nm_profile_get(profile, "uuid");
 
+        if (is_left_out(words, uuid))
+            continue;
         if (i > 0)
             (void) fputc('\n', stdout);
-        status = show_one(words, parts, profile, "uuid", kvmr_nm_profile_get(profile, "uuid"));
+        status = show_one(words, parts, profile, "uuid", uuid);
     }
     return status;
 }

@@ -62,8 +62,10 @@ find_value(const char *text, const char *key, size_t *length)
         line += *line == '\n';
         if (strncmp(line, key, key_length) != 0)
             continue;
-        *length = strcspn(line + key_length, "\r\n");
-        return line + key_length;
+        line += key_length;
+        line += strspn(line, " \t");
+        *length = strcspn(line, "\r\n");
+        return line;
     }
     return NULL;
 }

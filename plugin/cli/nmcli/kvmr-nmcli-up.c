@@ -144,13 +144,19 @@ say_late(const Wait *self, const KvmrInfo *network)
                            reason);
 }
 
+static guint
+milliseconds_until(gint64 deadline)
+{
+    gint64 left = (deadline - g_get_monotonic_time()) / (G_USEC_PER_SEC / 1000);
+
+    return (guint) CLAMP(left, 1, G_MAXINT);
+}
+
 /* A service that hangs must not make us wait longer than for one that works. */
 static GPtrArray *
 ask_service(Wait *self, GError **error)
 {
-    gint64 left = (self->deadline - g_get_monotonic_time()) / (G_USEC_PER_SEC / 1000);
-
-    kvmr_client_set_timeout(self->client, (int) CLAMP(left, 1, G_MAXINT));
+    kvmr_client_set_timeout(self->client, (int) milliseconds_until(self->deadline));
     return kvmr_client_networks(self->client, error);
 }
 
@@ -177,8 +183,9 @@ wait_until_routed(Wait *self)
     }
 }
 
+/* @begin: when the activation began, whose time counts; what it leaves is a second at least */
 static int
-wait_for(const KvmrNmProfile *profile, guint seconds)
+wait_for(const KvmrNmProfile *profile, guint seconds, gint64 begin)
 {
     g_autoptr(GError) error = NULL;
     g_autoptr(KvmrClient) client = kvmr_client_new(&error);
@@ -188,7 +195,8 @@ wait_for(const KvmrNmProfile *profile, guint seconds)
                   .uuid = kvmr_nm_profile_get(profile, "uuid"),
                   .id = kvmr_nm_profile_get(profile, "id"),
                   .seconds = seconds,
-                  .deadline = g_get_monotonic_time() + (gint64) seconds * G_USEC_PER_SEC};
+                  .deadline = MAX(begin + (gint64) seconds * G_USEC_PER_SEC,
+                                 g_get_monotonic_time() + G_USEC_PER_SEC)};
     guint signals, timer;
     int   status;
 
@@ -205,7 +213,7 @@ wait_for(const KvmrNmProfile *profile, guint seconds)
                                                  on_signal,
                                                  &self,
                                                  NULL);
-    timer = g_timeout_add_seconds(seconds, on_late, &self);
+    timer = g_timeout_add(milliseconds_until(self.deadline), on_late, &self);
     status = wait_until_routed(&self);
     g_dbus_connection_signal_unsubscribe(kvmr_client_bus(client), signals);
     if (!self.late)
@@ -280,6 +288,7 @@ kvmr_nmcli_up(const KvmrNmcliWords *words)
     g_autoptr(KvmrNmProfile) profile = find_ours(words);
     g_autoptr(GPtrArray) argv = kvmr_nmcli_words_new();
     g_autofree char *ports = NULL;
+    gint64           begin;
     int              status;
 
     if (!profile)
@@ -287,10 +296,11 @@ kvmr_nmcli_up(const KvmrNmcliWords *words)
     ports = list_ports(profile);
     for (char **word = words->argv + 1; *word; word++)
         g_ptr_array_add(argv, *word);
+    begin = g_get_monotonic_time();
     status = kvmr_nmcli_run(argv);
     if (status == KVMR_NMCLI_EXIT_OK && ports)
         warn_of_lost_ports(profile, ports);
     if (status != KVMR_NMCLI_EXIT_OK || seconds_to_wait(words) == 0)
         return status;
-    return wait_for(profile, seconds_to_wait(words));
+    return wait_for(profile, seconds_to_wait(words), begin);
 }

@@ -238,6 +238,26 @@ kvmr_nmcli_names_begin(const KvmrNmcliWords *self)
     return index;
 }
 
+bool
+kvmr_nmcli_shows_active_only(const KvmrNmcliWords *self)
+{
+    for (int i = self->rest; i < kvmr_nmcli_names_begin(self); i++) {
+        if (is_option(self->argv[i], "active"))
+            return true;
+    }
+    return false;
+}
+
+bool
+kvmr_nmcli_shows_secrets(const KvmrNmcliWords *self)
+{
+    for (char **word = self->argv + 1; *word; word++) {
+        if (!is_option(*word, "ask") && is_option(*word, "show-secrets"))
+            return true;
+    }
+    return false;
+}
+
 static bool
 is_selector(const char *word, bool apath)
 {
@@ -359,19 +379,43 @@ kvmr_nmcli_is_our_field(const char *field)
     return is_our_field(field, strlen(field));
 }
 
-bool
-kvmr_nmcli_has_our_field(const char *fields)
+static bool
+is_whole_profile(const char *field, size_t length)
+{
+    static const char *const words[] = {"all", "common", "profile", NULL};
+
+    for (size_t i = 0; words[i]; i++) {
+        if (length == strlen(words[i]) && strncasecmp(field, words[i], length) == 0)
+            return true;
+    }
+    return false;
+}
+
+static bool
+has_field(const char *fields, bool (*is_it)(const char *field, size_t length))
 {
     while (*fields) {
         size_t length = strcspn(fields, ",");
         size_t blank = strspn(fields, " \t");
 
-        if (blank < length && is_our_field(fields + blank, strcspn(fields + blank, ", \t")))
+        if (blank < length && is_it(fields + blank, strcspn(fields + blank, ", \t")))
             return true;
         fields += length;
         fields += *fields == ',';
     }
     return false;
+}
+
+bool
+kvmr_nmcli_has_our_field(const char *fields)
+{
+    return has_field(fields, is_our_field);
+}
+
+bool
+kvmr_nmcli_has_whole_profile(const char *fields)
+{
+    return has_field(fields, is_whole_profile);
 }
 
 bool

@@ -70,6 +70,12 @@ const char *kvmr_nmcli_next_name(const KvmrNmcliWords *self, int *index, const c
 /** kvmr_nmcli_names_begin: the first name's index, behind the options of the command. */
 int kvmr_nmcli_names_begin(const KvmrNmcliWords *self);
 
+/** Whether `show` is to leave out what is not active. */
+bool kvmr_nmcli_shows_active_only(const KvmrNmcliWords *self);
+
+/** Whether secrets are asked for, wherever the option stands. */
+bool kvmr_nmcli_shows_secrets(const KvmrNmcliWords *self);
+
 /**
  * kvmr_nmcli_next_property: the pairs of property and value of `add` and `modify`
  * @index: (inout): where to look on; begin with kvmr_nmcli_properties_begin()
@@ -98,6 +104,9 @@ bool kvmr_nmcli_is_our_field(const char *field);
 
 /** Whether one of the comma-separated fields is ours. */
 bool kvmr_nmcli_has_our_field(const char *fields);
+
+/** Whether one of them means all of a profile's: "all", "common" or "profile". */
+bool kvmr_nmcli_has_whole_profile(const char *fields);
 
 /** Whether the pairs of `add` say that the new profile is of our type. */
 bool kvmr_nmcli_adds_ours(const KvmrNmcliWords *self);

@@ -4,9 +4,6 @@
  * kvm-routed-nmcli, and becomes the real nmcli for all else. It is linked with nothing but the C
  * library: everybody's invocations pass through here.
  */
-#include <string.h>
-#include <strings.h>
-
 #include "cli/nmcli/kvmr-nmcli-real.h"
 #include "cli/nmcli/kvmr-nmcli-stored.h"
 #include "cli/nmcli/kvmr-nmcli-words.h"
@@ -30,17 +27,11 @@ names_ours(const KvmrNmcliWords *words)
 static bool
 shows_ours(const KvmrNmcliWords *words)
 {
-    static const char *const whole[] = {"all", "common", "profile"};
-
     if (!words->fields)
         return names_ours(words);
     if (kvmr_nmcli_has_our_field(words->fields))
         return true;
-    for (size_t i = 0; i < sizeof whole / sizeof *whole; i++) {
-        if (strcasecmp(words->fields, whole[i]) == 0)
-            return names_ours(words);
-    }
-    return false;
+    return kvmr_nmcli_has_whole_profile(words->fields) && names_ours(words);
 }
 
 static bool
@@ -62,9 +53,9 @@ is_ours(const KvmrNmcliWords *words)
     case KVMR_NMCLI_MODIFY:
         return words->help || modifies_ours(words);
     case KVMR_NMCLI_SHOW:
-        return !words->help && shows_ours(words);
+        return !words->help && !words->offline && shows_ours(words);
     case KVMR_NMCLI_UP:
-        return !words->help && names_ours(words);
+        return !words->help && !words->offline && names_ours(words);
     case KVMR_NMCLI_OTHER:
         break;
     }
@@ -75,11 +66,11 @@ int
 main(int argc, char **argv)
 {
     KvmrNmcliWords words;
-    const char    *real;
+    /* First, as the helper runs it and cannot tell that it would be this program. */
+    const char *real = kvmr_nmcli_real();
 
+    if (!real)
+        return KVMR_NMCLI_FAILURE;
     kvmr_nmcli_words_parse(&words, argv);
-    if (is_ours(&words))
-        return kvmr_nmcli_exec(NMCLI_HELPER, argv);
-    real = kvmr_nmcli_real();
-    return real ? kvmr_nmcli_exec(real, argv) : KVMR_NMCLI_FAILURE;
+    return kvmr_nmcli_exec(is_ours(&words) ? NMCLI_HELPER : real, argv);
 }
