@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cli/kvmr-command.h"
+#include "cli/kvmr-report-options.h"
 #include "cli/nmcli/kvmr-nmcli-real.h"
 #include "cli/nmcli/kvmr-nmcli-words.h"
 
@@ -13,6 +14,8 @@
 static int help(const KvmrCommand *self, char **argv);
 
 static int connection(const KvmrCommand *self, char **argv);
+
+static int report(const KvmrCommand *self, char **argv);
 
 static const KvmrCommand commands[] = {
     {"connection",
@@ -56,7 +59,7 @@ static const KvmrCommand commands[] = {
     {"report",
      "",
      N_("Collect what a support case needs into a tar file, without secrets"),
-     kvmr_cmd_report},
+     report},
     {"help", "[COMMAND]", N_("Show this help, or that of COMMAND"), help},
 };
 
@@ -72,15 +75,35 @@ become_nmcli(char **argv)
     return kvmr_nmcli_exec(NMCLI_HELPER, words);
 }
 
+static gboolean
+asks_help(char **argv)
+{
+    return g_strcmp0(argv[1], "--help") == 0 || g_strcmp0(argv[1], "-h") == 0;
+}
+
 static int
 connection(const KvmrCommand *self, char **argv)
 {
     g_auto(GStrv) arguments = NULL;
     int status;
 
-    if (g_strcmp0(argv[1], "--help") != 0 && g_strcmp0(argv[1], "-h") != 0)
+    if (!asks_help(argv))
         return become_nmcli(argv);
     (void) kvmr_command_parse(self, NULL, argv, 0, 0, &arguments, &status);
+    return status;
+}
+
+static int
+report(const KvmrCommand *self, char **argv)
+{
+    g_auto(KvmrReportOptions) options = {0};
+    int status;
+
+    if (!asks_help(argv)) {
+        argv[0] = (char *) REPORT_HELPER;
+        return kvmr_nmcli_exec(REPORT_HELPER, argv);
+    }
+    (void) kvmr_report_options_parse(&options, self, argv, &status);
     return status;
 }
 

@@ -43,7 +43,6 @@ int kvmr_cmd_check(const KvmrCommand *self, char **argv);
 int kvmr_cmd_plan(const KvmrCommand *self, char **argv);
 int kvmr_cmd_try(const KvmrCommand *self, char **argv);
 int kvmr_cmd_monitor(const KvmrCommand *self, char **argv);
-int kvmr_cmd_report(const KvmrCommand *self, char **argv);
 int kvmr_cmd_explain(const KvmrCommand *self, char **argv);
 int kvmr_cmd_expand(const KvmrCommand *self, char **argv);
 int kvmr_cmd_restore(const KvmrCommand *self, char **argv);

@@ -23,8 +23,9 @@ POLICY = f"usr/share/dbus-1/system.d/{BUS_NAME}.conf"
 ACTIVATION = f"usr/share/dbus-1/system-services/{BUS_NAME}.service"
 PROTOCOLS = "rt_protos.d/kvm-routed.conf"
 PROGRAMS = ("usr/bin/kvm-routedctl", "usr/sbin/nmcli", "usr/libexec/kvm-routed-nmcli",
-            "usr/libexec/nm-kvm-routed", f"{DISPATCHER}/90-kvm-routed",
-            f"{DISPATCHER}/pre-up.d/90-kvm-routed", f"{DISPATCHER}/pre-down.d/90-kvm-routed")
+            "usr/libexec/kvm-routed-report", "usr/libexec/nm-kvm-routed",
+            f"{DISPATCHER}/90-kvm-routed", f"{DISPATCHER}/pre-up.d/90-kvm-routed",
+            f"{DISPATCHER}/pre-down.d/90-kvm-routed")
 PAGES = {"usr/share/man/man1/kvm-routedctl.1", "usr/share/man/man5/nm-settings-kvm-routed.5",
          "usr/share/man/man8/nm-kvm-routed.8", "usr/share/man/man8/nmcli-kvm-routed.8"}
 DRACUT = "usr/lib/dracut/dracut.conf.d/50-kvm-routed-nmcli.conf"
@@ -74,13 +75,14 @@ class Tree(Install):
 
     def test_what_the_programs_link(self):
         """Only the service knows the kernel; profiles of NetworkManager are for it and the helper of
-        the nmcli front; nobody has libdbus."""
+        the nmcli front; libarchive, which takes long to load, is for reports; nobody has libdbus."""
         for program in PROGRAMS:
             with self.subTest(program):
                 libraries = self.run_quietly("ldd", f"/{program}")
                 self.assertNotIn("not found", libraries)
                 self.assertNotIn("libdbus", libraries)
                 for library, users in (("libnm.so", ("nm-kvm-routed", "kvm-routed-nmcli")),
+                                       ("libarchive.so", ("kvm-routed-report",)),
                                        ("libnftables.so", ("nm-kvm-routed",)),
                                        ("libnl-3.so", ("nm-kvm-routed",))):
                     is_user = pathlib.Path(program).name in users

@@ -9,6 +9,8 @@ import signal
 import subprocess
 import tarfile
 import tempfile
+import time
+import zlib
 
 import labcase
 from journald import Journal
@@ -100,6 +102,8 @@ class Report(labcase.LabCase):
         with tarfile.open(path) as archive:
             for member in archive:
                 self.assertEqual((member.mode, member.isreg()), (0o600, True))
+                self.assertEqual((member.uid, member.gid), (0, 0))
+                self.assertEqual((member.uname, member.gname), ("root", "root"))
                 top, _, name = member.name.partition("/")
                 self.assertRegex(top, r"\Akvm-routed-report-lpar11-\d{8}-\d{6}\Z")
                 self.assertNotIn("/", name)
@@ -216,6 +220,15 @@ class Output(Report):
         self.assertEqual(self.leftovers(), ["link", "report.tar.gz"])
         self.assertIn("README", files)
 
+    def test_times(self):
+        """Of all files that of the report."""
+        begin = int(time.time())
+        self.collect()
+        with tarfile.open(self.directory / "report.tar.gz") as archive:
+            made, = {member.mtime for member in archive}
+        self.assertLessEqual(begin, made)
+        self.assertLessEqual(made, time.time())
+
     def test_name_of_its_own(self):
         result = self.lpar.run("sh", "-c", 'cd "$1" && kvm-routedctl report', "sh",
                                str(self.directory))
@@ -230,6 +243,9 @@ class Output(Report):
                                 timeout=60)
         self.assertEqual(result.stderr, b"")
         self.assertIn("status.txt", self.unpack_bytes(result.stdout))
+        stream = zlib.decompressobj(wbits=31)
+        stream.decompress(result.stdout)
+        self.assertEqual((stream.eof, stream.unused_data), (True, b""))
 
     def unpack_bytes(self, data):
         path = self.directory / "copy"
@@ -265,6 +281,18 @@ class Output(Report):
             with self.subTest(arguments):
                 result = self.lpar.run("kvm-routedctl", "report", *arguments, check=False)
                 self.assertEqual((result.returncode, result.stdout), (2, ""))
+
+    def test_program(self):
+        """That of its own explains itself as kvm-routedctl does, which says where it is missing."""
+        text = self.report("--help")[0]
+        self.assertIn("--output=FILE", text)
+        self.assertEqual(self.report("--text", "--help")[0], text)
+        program = "/usr/libexec/kvm-routed-report"
+        self.lpar.sh(f"touch /run/nothing; mount --bind /run/nothing {program}")
+        self.addCleanup(self.lpar.sh, f"umount {program}")
+        self.assertEqual(self.report("--help")[0], text)
+        self.assertEqual(self.report("--text", status=1),
+                         ("", f"Error: {program} cannot be started: Permission denied.\n"))
 
     def test_text(self):
         text, err = self.report("--text")

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "cli/kvmr-tree.h"
+#include "cli/report/kvmr-tree.h"
 
 #include <fcntl.h>
 #include <glib/gstdio.h>

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What `kvm-routedctl report` does. */
 #include <glib/gi18n-lib.h>
 #include <limits.h>
+#include <locale.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "cli/kvmr-collect.h"
 #include "cli/kvmr-command.h"
-#include "cli/kvmr-output.h"
-#include "cli/kvmr-page.h"
+#include "cli/kvmr-report-options.h"
+#include "cli/report/kvmr-collect.h"
+#include "cli/report/kvmr-output.h"
 
 #define SUFFIX ".tar.gz"
 
@@ -104,40 +106,37 @@ write_file(const char *name, const char *path)
     return kvmr_print(line);
 }
 
-int
-kvmr_cmd_report(const KvmrCommand *self, char **argv)
+static int
+report(const KvmrCommand *self, char **argv)
 {
-    g_autofree char   *output = NULL;
-    gboolean           text = FALSE;
-    const GOptionEntry entries[] = {
-        {"output",
-         'o',
-         0,
-         G_OPTION_ARG_FILENAME,
-         &output,
-         N_("Name of the file, which must not exist; \"-\" is standard output"),
-         N_("FILE")},
-        {"text", 0, 0, G_OPTION_ARG_NONE, &text, N_("Print all of it as text, no tar file"), NULL},
-        {NULL},
-    };
-    g_auto(GStrv) arguments = NULL;
+    g_auto(KvmrReportOptions) options = {0};
     g_autofree char *name = make_name();
     g_autofree char *standard = g_strconcat(name, SUFFIX, NULL);
     int              status;
 
-    if (!kvmr_command_parse(self, entries, argv, 0, 0, &arguments, &status))
+    if (!kvmr_report_options_parse(&options, self, argv, &status))
         return status;
-    if (text && output) {
-        kvmr_complain(_("--text prints to standard output, and takes no --output"));
-        return KVMR_EXIT_USAGE;
-    }
-    if (output && !*output) {
-        kvmr_complain(_("--output needs the name of a file"));
-        return KVMR_EXIT_USAGE;
-    }
-    if (text)
+    if (options.text)
         return print_text(name);
-    if (g_strcmp0(output, "-") == 0)
+    if (g_strcmp0(options.output, "-") == 0)
         return write_stdout(name);
-    return write_file(name, output ? output : standard);
+    return write_file(name, options.output ? options.output : standard);
+}
+
+int
+main(int argc, char **argv)
+{
+    static const KvmrCommand command = {
+        "report",
+        "",
+        N_("Collect what a support case needs into a tar file, without secrets"),
+        report,
+    };
+
+    (void) setlocale(LC_ALL, "");
+    bindtextdomain(GETTEXT_PACKAGE, LOCALEDIR);
+    bind_textdomain_codeset(GETTEXT_PACKAGE, "UTF-8");
+    textdomain(GETTEXT_PACKAGE);
+
+    return command.run(&command, argv);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "cli/kvmr-run.h"
+#include "cli/report/kvmr-run.h"
 
 #include <errno.h>
 #include <poll.h>

@@ -1,16 +1,22 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "cli/kvmr-bundle.h"
+#include "cli/report/kvmr-bundle.h"
 
-#include <errno.h>
+#include <archive.h>
+#include <archive_entry.h>
 #include <glib/gi18n-lib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "cli/kvmr-page.h"
-#include "cli/kvmr-tar.h"
 
 /* In the README, where the names of files end. */
 #define NAME_COLUMNS 48
+
+#define MODE_FILE 0600
+
+typedef struct archive       Archive;
+typedef struct archive_entry ArchiveEntry;
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Archive, archive_write_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(ArchiveEntry, archive_entry_free)
 
 typedef struct {
     char   *file;
@@ -116,45 +122,74 @@ make_readme(const KvmrBundle *self)
     return g_string_free(text, FALSE);
 }
 
+/* @result: what libarchive's last function returned. A warning is an error too: one built without
+ * zlib warns that it would run the gzip that PATH finds, and the caller may be root. */
 static gboolean
-write_bytes(int fd, GBytes *bytes, GError **error)
+check_archive(Archive *archive, int result, GError **error)
 {
-    gsize       left;
-    const char *data = g_bytes_get_data(bytes, &left);
+    int code = archive_errno(archive);
 
-    while (left > 0) {
-        ssize_t written = write(fd, data, left);
+    if (result == ARCHIVE_OK)
+        return TRUE;
+    g_set_error_literal(error,
+                        G_IO_ERROR,
+                        (int) g_io_error_from_errno(code),
+                        code > 0 ? g_strerror(code) : archive_error_string(archive));
+    return FALSE;
+}
 
-        if (written < 0 && errno == EINTR)
-            continue;
-        if (written < 0) {
-            g_set_error_literal(
-                error, G_IO_ERROR, (int) g_io_error_from_errno(errno), g_strerror(errno));
-            return FALSE;
-        }
-        data += written;
-        left -= (gsize) written;
-    }
-    return TRUE;
+static gboolean
+open_archive(Archive *archive, int fd, GError **error)
+{
+    return check_archive(archive, archive_write_set_format_ustar(archive), error) &&
+           check_archive(archive, archive_write_add_filter_gzip(archive), error) &&
+           /* Else zeros follow the end in a pipe, as on a tape. */
+           check_archive(archive, archive_write_set_bytes_in_last_block(archive, 1), error) &&
+           check_archive(archive, archive_write_open_fd(archive, fd), error);
+}
+
+static gboolean
+add_file(const KvmrBundle *self,
+         Archive          *archive,
+         const char       *file,
+         const char       *text,
+         gsize             length,
+         GError          **error)
+{
+    g_autofree char *path = g_build_filename(self->name, file, NULL);
+    g_autoptr(ArchiveEntry) entry = archive_entry_new2(archive);
+
+    archive_entry_set_pathname(entry, path);
+    archive_entry_set_filetype(entry, AE_IFREG);
+    archive_entry_set_perm(entry, MODE_FILE);
+    archive_entry_set_uname(entry, "root");
+    archive_entry_set_gname(entry, "root");
+    archive_entry_set_mtime(entry, (time_t) self->made, 0);
+    archive_entry_set_size(entry, (la_int64_t) length);
+    if (!check_archive(archive, archive_write_header(archive, entry), error))
+        return FALSE;
+    return length == 0 || archive_write_data(archive, text, length) >= 0 ||
+           check_archive(archive, ARCHIVE_FATAL, error);
 }
 
 gboolean
 kvmr_bundle_write_tar(const KvmrBundle *self, int fd, GError **error)
 {
     g_autofree char *readme = make_readme(self);
-    g_autoptr(KvmrTar) tar = kvmr_tar_new();
-    g_autoptr(GBytes) bytes = NULL;
+    g_autoptr(Archive) archive = archive_write_new();
 
-    kvmr_tar_add(tar, self->name, "README", self->made, readme, strlen(readme));
+    if (!open_archive(archive, fd, error) ||
+        !add_file(self, archive, "README", readme, strlen(readme), error))
+        return FALSE;
     for (guint i = 0; i < self->entries->len; i++) {
         const Entry *entry = g_ptr_array_index(self->entries, i);
         gsize        length;
         const char  *text = g_bytes_get_data(entry->text, &length);
 
-        kvmr_tar_add(tar, self->name, entry->file, self->made, text, length);
+        if (!add_file(self, archive, entry->file, text, length, error))
+            return FALSE;
     }
-    bytes = kvmr_tar_compress(tar, error);
-    return bytes && write_bytes(fd, bytes, error);
+    return check_archive(archive, archive_write_close(archive), error);
 }
 
 static void

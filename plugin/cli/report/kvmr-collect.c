@@ -1,22 +1,21 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "cli/kvmr-collect.h"
+#include "cli/report/kvmr-collect.h"
 
 #include <glib/gi18n-lib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "cli/kvmr-client.h"
-#include "cli/kvmr-nm-profiles.h"
+#include "cli/report/kvmr-nm-profiles.h"
 #include "cli/kvmr-page.h"
-#include "cli/kvmr-run.h"
-#include "cli/kvmr-tree.h"
+#include "cli/report/kvmr-run.h"
+#include "cli/report/kvmr-tree.h"
 
 #define RUNTIME_DIRECTORY "/run/nm-kvm-routed"
 #define QETH_DIRECTORY    "/sys/bus/ccwgroup/drivers/qeth"
 
-/* This program, whatever it was called as. */
-#define SELF       "/proc/self/exe"
-#define SELF_SHOWN "kvm-routedctl"
+/* What a user calls KVM_ROUTEDCTL. */
+#define SHOWN "kvm-routedctl"
 
 /* A program that does not answer must not keep the rest from being collected. */
 #define SECONDS 10
@@ -42,7 +41,7 @@ typedef struct {
 
 /* Rules of others are theirs; their chains' hooks and priorities show where packets pass. */
 static const Command commands[] = {
-    {"version.txt", {SELF, "--version"}, FALSE},
+    {"version.txt", {KVM_ROUTEDCTL, "--version"}, FALSE},
     {"version-networkmanager.txt", {"NetworkManager", "--version"}, FALSE},
     {"version-nft.txt", {"nft", "--version"}, FALSE},
     {"kernel.txt", {"uname", "-a"}, FALSE},
@@ -77,9 +76,9 @@ static const Command commands[] = {
 static gboolean
 is_failure(const char *const *argv, int status)
 {
-    if (strcmp(argv[0], SELF) == 0 && g_strcmp0(argv[1], "status") == 0)
+    if (strcmp(argv[0], KVM_ROUTEDCTL) == 0 && g_strcmp0(argv[1], "status") == 0)
         return status != 0 && status != 3 && status != 4;
-    if (strcmp(argv[0], SELF) == 0 && g_strcmp0(argv[1], "check") == 0)
+    if (strcmp(argv[0], KVM_ROUTEDCTL) == 0 && g_strcmp0(argv[1], "check") == 0)
         return status != 0 && status != 1 && status != 2;
     return status != 0;
 }
@@ -90,8 +89,9 @@ show_argv(const char *const *argv)
 {
     g_autofree char *all = g_strjoinv(" ", (char **) argv);
 
-    return g_str_has_prefix(all, SELF) ? g_strconcat(SELF_SHOWN, all + strlen(SELF), NULL)
-                                       : g_steal_pointer(&all);
+    return g_str_has_prefix(all, KVM_ROUTEDCTL)
+               ? g_strconcat(SHOWN, all + strlen(KVM_ROUTEDCTL), NULL)
+               : g_steal_pointer(&all);
 }
 
 /* Returns: (transfer full) (nullable): NULL: plain success */
@@ -117,7 +117,7 @@ describe(const KvmrRun *run)
 static gboolean
 asks_service(const char *const *argv)
 {
-    return strcmp(argv[0], SELF) == 0 && argv[1][0] != '-';
+    return strcmp(argv[0], KVM_ROUTEDCTL) == 0 && argv[1][0] != '-';
 }
 
 static void
@@ -153,8 +153,8 @@ collect_command(Collector *self, const char *file, const char *const *argv, gboo
 static void
 collect_state(Collector *self)
 {
-    static const char *const text[] = {SELF, "status", NULL};
-    static const char *const json[] = {SELF, "status", "--json", NULL};
+    static const char *const text[] = {KVM_ROUTEDCTL, "status", NULL};
+    static const char *const json[] = {KVM_ROUTEDCTL, "status", "--json", NULL};
 
     collect_command(self, "status.txt", text, FALSE);
     collect_command(self, "status.json", json, FALSE);
@@ -163,8 +163,8 @@ collect_state(Collector *self)
 static void
 collect_profile(Collector *self, const KvmrNMProfile *profile)
 {
-    const char *const plan[] = {SELF, "plan", profile->uuid, NULL};
-    const char *const check[] = {SELF, "check", profile->uuid, NULL};
+    const char *const plan[] = {KVM_ROUTEDCTL, "plan", profile->uuid, NULL};
+    const char *const check[] = {KVM_ROUTEDCTL, "check", profile->uuid, NULL};
     g_autofree char  *id = kvmr_printable(profile->id ? profile->id : "");
     g_autofree char  *file = g_strdup_printf("profile-%s.txt", profile->uuid);
     g_autofree char  *source = g_strdup_printf(_("NetworkManager's profile %s, no secrets"), id);

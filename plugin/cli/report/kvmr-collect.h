@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
-#include "cli/kvmr-bundle.h"
+#include "cli/report/kvmr-bundle.h"
 
 /**
  * kvmr_collect: adds to @bundle what a support case needs: versions, state, plans and findings,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "cli/kvmr-nm-profiles.h"
+#include "cli/report/kvmr-nm-profiles.h"
 
 #include <string.h>
 

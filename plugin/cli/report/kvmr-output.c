@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "cli/kvmr-output.h"
+#include "cli/report/kvmr-output.h"
 
 #include <errno.h>
 #include <fcntl.h>
