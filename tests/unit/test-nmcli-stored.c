@@ -12,6 +12,8 @@
 #define RUN "/run/NetworkManager/system-connections"
 #define LIB "/usr/lib/NetworkManager/system-connections"
 
+#define IFCFG "/etc/sysconfig/network-scripts"
+
 #define OURS                                                                                       \
     "[connection]\nid=guests 11\nuuid=5d7a1e40-0000-4000-8000-000000000011\ntype=bridge\n"         \
     "[user]\nkvm-routed.switch=bridge\n"
@@ -135,6 +137,16 @@ test_unreadable(Fixture *fixture, gconstpointer data)
     g_assert_true(may_be(fixture, NULL, "eth0"));
 }
 
+/* The plugin of RHEL's former files keeps user data under other names. */
+static void
+test_ifcfg(Fixture *fixture, gconstpointer data)
+{
+    put(fixture, IFCFG, "ifcfg-eth0", "DEVICE=eth0\nNAME=eth0\n");
+    g_assert_false(may_be(fixture, NULL, "guests 11"));
+    put(fixture, IFCFG, "ifcfg-br-ex", "DEVICE=br-ex\nNM_USER_KVM_x2DROUTED__SWITCH=bridge\n");
+    g_assert_true(may_be(fixture, NULL, "guests 11"));
+}
+
 static void
 test_hidden(Fixture *fixture, gconstpointer data)
 {
@@ -187,11 +199,15 @@ test_input(void)
         g_autofree char *foreign = NULL;
         g_autofree char *nothing = NULL;
 
-        g_assert_true(ask_input(OURS, kinds[i], &ours));
+        gboolean first = ask_input(OURS, kinds[i], &ours);
+        gboolean second = ask_input(FOREIGN, kinds[i], &foreign);
+        gboolean third = ask_input("", kinds[i], &nothing);
+
+        g_assert_true(first);
         g_assert_cmpstr(ours, ==, OURS);
-        g_assert_false(ask_input(FOREIGN, kinds[i], &foreign));
+        g_assert_false(second);
         g_assert_cmpstr(foreign, ==, FOREIGN);
-        g_assert_false(ask_input("", kinds[i], &nothing));
+        g_assert_false(third);
         g_assert_cmpstr(nothing, ==, "");
     }
 }
@@ -210,6 +226,7 @@ main(int argc, char **argv)
     ADD("lib", LIB, test_directories);
     ADD("doubt", NULL, test_doubt);
     ADD("unreadable", NULL, test_unreadable);
+    ADD("ifcfg", NULL, test_ifcfg);
     ADD("hidden", NULL, test_hidden);
     g_test_add_func("/nmcli-stored/input", test_input);
     return g_test_run();

@@ -68,6 +68,13 @@ static const CommandRow command_rows[] = {
     {"nmcli --terse=yes c s x", KVMR_NMCLI_OTHER, NULL},
     {"nmcli - c s x", KVMR_NMCLI_OTHER, NULL},
     {"nmcli -f", KVMR_NMCLI_OTHER, NULL},
+    /* What nmcli refuses is for it to say. */
+    {"nmcli -t -t c a type k", KVMR_NMCLI_OTHER, NULL},
+    {"nmcli -p -t c a type k", KVMR_NMCLI_OTHER, NULL},
+    {"nmcli -m nonsense c a type k", KVMR_NMCLI_OTHER, NULL},
+    {"nmcli -e auto c a type k", KVMR_NMCLI_OTHER, NULL},
+    {"nmcli -c=perhaps c a type k", KVMR_NMCLI_OTHER, NULL},
+    {"nmcli -c auto -e n -m m c a type k", KVMR_NMCLI_ADD, "type"},
     {"nmcli -f c", KVMR_NMCLI_OTHER, NULL},
     {"nmcli '' s x", KVMR_NMCLI_OTHER, NULL},
     {"nmcli c '' x", KVMR_NMCLI_OTHER, NULL},
@@ -106,6 +113,8 @@ test_options(void)
     g_auto(GStrv) terse = split("nmcli -t -f a,b -e no -c yes -w 7 --offline c s x");
     g_auto(GStrv) get = split("nmcli -g a c s x");
     g_auto(GStrv) swapped = split("nmcli -m multi -g a c s x");
+    g_auto(GStrv) asking = split("nmcli c a --ask type k");
+    g_auto(GStrv) named = split("nmcli c a type k con-name -a");
     g_auto(GStrv) pretty = split("nmcli -p -m t c s x");
     KvmrNmcliWords words = parse(plain);
 
@@ -121,6 +130,11 @@ test_options(void)
     g_assert_cmpstr(words.escape, ==, "no");
     g_assert_cmpstr(words.colors, ==, "yes");
     g_assert_cmpstr(words.wait, ==, "7");
+
+    words = parse(asking);
+    g_assert_true(words.ask);
+    words = parse(named);
+    g_assert_false(words.ask);
 
     words = parse(get);
     g_assert_true(words.terse && words.tabular);
@@ -216,6 +230,7 @@ static const PairsRow pairs_rows[] = {
     {"nmcli c a --ask type bridge", "type=bridge"},
     {"nmcli c m x ipv4.method auto +ipv4.dns 1", "ipv4.method=auto +ipv4.dns=1"},
     {"nmcli c m id x remove kvm-routed", "remove=kvm-routed"},
+    {"nmcli c m x -- ipv4.method auto", "--=ipv4.method auto="},
     {"nmcli --offline c m ipv4.method auto", "ipv4.method=auto"},
 };
 

@@ -162,7 +162,7 @@ take(KvmrNmcliChange      *self,
 
     if (kvmr_nmcli_is_our_property(property) || (aliases && kvmr_nmcli_is_our_alias(property)))
         return take_ours(self, property, value, error);
-    if (value && is_type && kvmr_nmcli_is_our_type(value))
+    if (is_add && value && is_type && kvmr_nmcli_is_our_type(value))
         return TRUE;
     if (!is_add && value && strcmp(property, "remove") == 0 && kvmr_nmcli_is_our_type(value)) {
         self->removes = TRUE;

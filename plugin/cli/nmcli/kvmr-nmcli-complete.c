@@ -7,8 +7,6 @@
 #include "cli/nmcli/kvmr-nmcli-run.h"
 #include "cli/nmcli/kvmr-nmcli.h"
 
-#define NATIVE_TYPE "bridge"
-
 /**
  * What the cursor stands on: the last word, which may be empty
  * @property: NULL, or the property whose value is being typed
@@ -55,7 +53,7 @@ native_words(const KvmrNmcliWords *words)
             continue;
         g_ptr_array_add(native, (gpointer) property);
         if (value && words->argv[index] && kvmr_nmcli_is_our_type(value))
-            value = NATIVE_TYPE;
+            value = KVMR_NMCLI_NATIVE_TYPE;
         if (value)
             g_ptr_array_add(native, (gpointer) value);
     }
@@ -94,7 +92,7 @@ static void
 print_interfaces(const char *before, const char *typed)
 {
     static const char *const question[] = {
-        "--complete-args", "connection", "add", "type", NATIVE_TYPE, "ifname", NULL};
+        "--complete-args", "connection", "add", "type", KVMR_NMCLI_NATIVE_TYPE, "ifname", NULL};
     g_autoptr(GPtrArray) words = kvmr_nmcli_words_new();
     g_auto(KvmrNmcliOutput) output = {0, NULL, NULL};
     g_auto(GStrv) lines = NULL;

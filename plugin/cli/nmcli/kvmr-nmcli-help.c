@@ -58,12 +58,10 @@ extend(const KvmrNmcliWords *words, const char *text)
 int
 kvmr_nmcli_help(const KvmrNmcliWords *words)
 {
-    g_autoptr(GPtrArray) argv = kvmr_nmcli_words_new();
+    g_autoptr(GPtrArray) argv = kvmr_nmcli_words_list(words);
     g_auto(KvmrNmcliOutput) output = {0, NULL, NULL};
     g_autofree char *text = NULL;
 
-    for (char **word = words->argv + 1; *word; word++)
-        g_ptr_array_add(argv, *word);
     if (!kvmr_nmcli_capture(argv, NULL, &output))
         return KVMR_NMCLI_EXIT_FAILURE;
     /* Versions of nmcli differ in where their help goes. */

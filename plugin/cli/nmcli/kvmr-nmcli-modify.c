@@ -10,13 +10,12 @@
 #include "cli/nmcli/kvmr-nmcli.h"
 #include "setting/kvmr-profile.h"
 
-/* The first is a bridge's; other native types come with other switches. */
 static gboolean
 can_be_ours(GKeyFile *profile)
 {
     g_autofree char *type = g_key_file_get_string(profile, "connection", "type", NULL);
 
-    return g_strcmp0(type, "bridge") == 0;
+    return g_strcmp0(type, KVMR_NMCLI_NATIVE_TYPE) == 0;
 }
 
 static gboolean
@@ -44,7 +43,9 @@ modify(const KvmrNmcliWords *words, KvmrNm *nm, const KvmrNmProfile *stored)
 
     if (!before)
         return kvmr_nmcli_fail_with(error);
-    change = kvmr_nmcli_change_new(words, is_ours || can_be_ours(before), &error);
+    /* An alias alone does not make a bridge ours: what it means must not hang on who asks. */
+    change = kvmr_nmcli_change_new(
+        words, is_ours || (can_be_ours(before) && kvmr_nmcli_modifies_ours(words)), &error);
     if (!change)
         return kvmr_nmcli_fail_with(error);
     if (!is_ours && !kvmr_nmcli_change_is_ours(change))
@@ -69,11 +70,9 @@ modify(const KvmrNmcliWords *words, KvmrNm *nm, const KvmrNmProfile *stored)
 static int
 modify_foreign(const KvmrNmcliWords *words, const char *input)
 {
-    g_autoptr(GPtrArray) argv = kvmr_nmcli_words_new();
+    g_autoptr(GPtrArray) argv = kvmr_nmcli_words_list(words);
     g_auto(KvmrNmcliOutput) output = {0, NULL, NULL};
 
-    for (char **word = words->argv + 1; *word; word++)
-        g_ptr_array_add(argv, *word);
     if (!kvmr_nmcli_capture(argv, input, &output))
         return KVMR_NMCLI_EXIT_FAILURE;
     (void) fputs(output.err, stderr);

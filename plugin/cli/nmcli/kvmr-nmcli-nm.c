@@ -5,6 +5,7 @@
 #include <glib/gi18n-lib.h>
 #include <string.h>
 
+#include "cli/kvmr-client.h"
 #include "setting/kvmr-error.h"
 #include "setting/kvmr-setting.h"
 
@@ -19,21 +20,13 @@ struct _KvmrNm {
 KvmrNm *
 kvmr_nm_new(GError **error)
 {
-    g_autoptr(GError) failure = NULL;
-    GDBusConnection *bus = g_bus_get_sync(G_BUS_TYPE_SYSTEM, NULL, &failure);
-    KvmrNm          *self;
+    g_autoptr(KvmrClient) client = kvmr_client_new(error);
+    KvmrNm *self;
 
-    if (!bus) {
-        g_set_error(error,
-                    failure->domain,
-                    failure->code,
-                    _("The system bus cannot be reached: %s; see 'systemctl status dbus'"),
-                    failure->message);
+    if (!client)
         return NULL;
-    }
-    g_dbus_connection_set_exit_on_close(bus, FALSE);
     self = g_new0(KvmrNm, 1);
-    self->bus = bus;
+    self->bus = g_object_ref(kvmr_client_bus(client));
     return self;
 }
 

@@ -10,6 +10,7 @@
  */
 typedef struct _KvmrNm KvmrNm;
 
+/** Connects to the system bus; whether NetworkManager runs, its first call tells. */
 KvmrNm *kvmr_nm_new(GError **error);
 void    kvmr_nm_free(KvmrNm *self);
 

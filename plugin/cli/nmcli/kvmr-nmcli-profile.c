@@ -12,11 +12,10 @@
 #include "setting/kvmr-profile.h"
 #include "setting/kvmr-text.h"
 
-#define CONNECTION  "connection"
-#define NATIVE_TYPE "bridge"
-#define IPV4        "ipv4"
-#define IPV6        "ipv6"
-#define METHOD      "method"
+#define CONNECTION "connection"
+#define IPV4       "ipv4"
+#define IPV6       "ipv6"
+#define METHOD     "method"
 
 /* ---- the two parts of a profile ---- */
 
@@ -118,8 +117,8 @@ drop_filled_in(GKeyFile *profile, GKeyFile *before, const KvmrNmcliChange *chang
         (void) g_key_file_remove_group(profile, IPV6, NULL);
     drop_empty_groups(profile, before);
     /* Left out of a keyfile, as it is a bridge's default; it is not that of our type. */
-    if (change->has_stp && !g_key_file_has_key(profile, NATIVE_TYPE, "stp", NULL))
-        g_key_file_set_boolean(profile, NATIVE_TYPE, "stp", TRUE);
+    if (change->has_stp && !g_key_file_has_key(profile, KVMR_NMCLI_NATIVE_TYPE, "stp", NULL))
+        g_key_file_set_boolean(profile, KVMR_NMCLI_NATIVE_TYPE, "stp", TRUE);
 }
 
 /* ---- the real nmcli ---- */
@@ -172,7 +171,7 @@ verify_type(GKeyFile *profile)
 {
     g_autofree char *type = g_key_file_get_string(profile, CONNECTION, "type", NULL);
 
-    if (g_strcmp0(type, NATIVE_TYPE) == 0)
+    if (g_strcmp0(type, KVMR_NMCLI_NATIVE_TYPE) == 0)
         return KVMR_NMCLI_EXIT_OK;
     return kvmr_nmcli_fail(
         KVMR_NMCLI_EXIT_USAGE, _("the type is given twice, as kvm-routed and as %s"), type);
@@ -192,7 +191,7 @@ int
 kvmr_nmcli_profile_add(const KvmrNmcliChange *change, GKeyFile **profile)
 {
     static const char *const begin[] = {
-        "--offline", "connection", "add", "type", NATIVE_TYPE, NULL};
+        "--offline", "connection", "add", "type", KVMR_NMCLI_NATIVE_TYPE, NULL};
     g_autoptr(KvmrSetting) setting = kvmr_setting_new();
     g_autoptr(GPtrArray) words = kvmr_nmcli_words_new();
     g_autoptr(GKeyFile) native = NULL;
@@ -264,7 +263,7 @@ change_native(GKeyFile *before, const KvmrNmcliChange *change, GKeyFile **native
 
     (void) g_key_file_load_from_data(part, text, strlen(text), G_KEY_FILE_KEEP_COMMENTS, NULL);
     if (is_unexpanded(part)) {
-        g_key_file_set_string(part, CONNECTION, "type", NATIVE_TYPE);
+        g_key_file_set_string(part, CONNECTION, "type", KVMR_NMCLI_NATIVE_TYPE);
         /* nmcli does not read a profile without it. */
         if (!g_key_file_has_key(part, IPV4, METHOD, NULL))
             g_key_file_set_string(part, IPV4, METHOD, "manual");
@@ -296,10 +295,11 @@ static void
 drop_made_mac(GKeyFile *profile)
 {
     g_autofree char *uuid = g_key_file_get_string(profile, CONNECTION, "uuid", NULL);
-    g_autofree char *mac = g_key_file_get_string(profile, NATIVE_TYPE, "mac-address", NULL);
+    g_autofree char *mac = g_key_file_get_string(
+        profile, KVMR_NMCLI_NATIVE_TYPE, "mac-address", NULL);
 
     if (uuid && mac && kvmr_identity_made_mac(uuid, mac))
-        (void) g_key_file_remove_key(profile, NATIVE_TYPE, "mac-address", NULL);
+        (void) g_key_file_remove_key(profile, KVMR_NMCLI_NATIVE_TYPE, "mac-address", NULL);
 }
 
 static int

@@ -28,6 +28,16 @@ kvmr_nmcli_words_new(void)
     return g_ptr_array_new();
 }
 
+GPtrArray *
+kvmr_nmcli_words_list(const KvmrNmcliWords *words)
+{
+    GPtrArray *list = kvmr_nmcli_words_new();
+
+    for (char **word = words->argv + 1; *word; word++)
+        g_ptr_array_add(list, *word);
+    return list;
+}
+
 static int
 exit_status(GSubprocess *process)
 {

@@ -3,6 +3,8 @@
 
 #include <glib.h>
 
+#include "cli/nmcli/kvmr-nmcli-words.h"
+
 /** nmcli's exit statuses (nmcli(1), EXIT STATUS), which are ours wherever we answer for it. */
 typedef enum {
     KVMR_NMCLI_EXIT_OK = 0,
@@ -45,6 +47,9 @@ int kvmr_nmcli_become(char **argv);
 
 /** A list of static or borrowed strings; its elements are not freed. Returns: (transfer full) */
 GPtrArray *kvmr_nmcli_words_new(void);
+
+/** All arguments of @words, for the real nmcli. Returns: (transfer full): borrowed strings */
+GPtrArray *kvmr_nmcli_words_list(const KvmrNmcliWords *words);
 
 /** Writes @text to standard output. Returns: an exit status, %KVMR_NMCLI_EXIT_OK if it got there */
 int kvmr_nmcli_print(const char *text);

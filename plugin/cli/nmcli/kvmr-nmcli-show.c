@@ -268,7 +268,7 @@ show_name(const KvmrNmcliWords *words,
     if (!found)
         return kvmr_nmcli_fail_with(error);
     /* An activation may be named, too; of what there is not, nmcli speaks itself. */
-    if (found->len == 0 && g_strcmp0(selector, "apath") == 0)
+    if (found->len == 0 && (g_strcmp0(selector, "apath") == 0 || *name == '/'))
         return show_one(words, parts, NULL, selector, name);
     if (found->len == 0)
         return show_native(words, "connection.id", selector, name);

@@ -15,14 +15,25 @@
 /* What a kvm-routed profile has in it, whether expanded or not. */
 #define MARK "kvm-routed"
 
+/* The same in a file of the ifcfg-rh plugin, which has user data under names of its own. */
+#define MARK_IFCFG "NM_USER_"
+
 /* More than a profile can have: 256 values of 8 KiB, each byte perhaps escaped. */
 #define FILE_MAX 8388608
 
 #define CHUNK 65536
 
-static const char *const directories[] = {"/etc/NetworkManager/system-connections",
-                                          "/run/NetworkManager/system-connections",
-                                          "/usr/lib/NetworkManager/system-connections"};
+typedef struct {
+    const char *path;
+    const char *mark;
+} Directory;
+
+static const Directory directories[] = {
+    {"/etc/NetworkManager/system-connections", MARK},
+    {"/run/NetworkManager/system-connections", MARK},
+    {"/usr/lib/NetworkManager/system-connections", MARK},
+    {"/etc/sysconfig/network-scripts", MARK_IFCFG},
+};
 
 /* Returns: the text of what is left in @fd, to be freed; NULL: it cannot be read, or is too much */
 static char *
@@ -88,7 +99,8 @@ may_be_named(const char *text, const char *selector, const char *name)
 }
 
 static bool
-file_may_be_ours(int directory, const char *file, const char *selector, const char *name)
+file_may_be_ours(
+    int directory, const char *file, const char *mark, const char *selector, const char *name)
 {
     int   fd = openat(directory, file, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     char *text;
@@ -98,13 +110,13 @@ file_may_be_ours(int directory, const char *file, const char *selector, const ch
         return errno != ENOENT;
     text = read_all(fd);
     (void) close(fd);
-    may_be = !text || (strstr(text, MARK) && may_be_named(text, selector, name));
+    may_be = !text || (strstr(text, mark) && may_be_named(text, selector, name));
     free(text);
     return may_be;
 }
 
 static bool
-directory_may_have_ours(const char *path, const char *selector, const char *name)
+directory_may_have_ours(const char *path, const char *mark, const char *selector, const char *name)
 {
     DIR           *directory = opendir(path);
     struct dirent *entry;
@@ -116,7 +128,7 @@ directory_may_have_ours(const char *path, const char *selector, const char *name
     // cppcheck-suppress readdirCalled
     while (!may_have && (entry = readdir(directory))) {
         if (entry->d_name[0] != '.')
-            may_have = file_may_be_ours(dirfd(directory), entry->d_name, selector, name);
+            may_have = file_may_be_ours(dirfd(directory), entry->d_name, mark, selector, name);
     }
     (void) closedir(directory);
     return may_have;
@@ -130,10 +142,10 @@ kvmr_nmcli_may_be_ours(const char *root, const char *selector, const char *name)
         return true;
     for (size_t i = 0; i < sizeof directories / sizeof *directories; i++) {
         char path[4096];
-        int  length = snprintf(path, sizeof path, "%s%s", root, directories[i]);
+        int  length = snprintf(path, sizeof path, "%s%s", root, directories[i].path);
 
         if (length < 0 || (size_t) length >= sizeof path ||
-            directory_may_have_ours(path, selector, name))
+            directory_may_have_ours(path, directories[i].mark, selector, name))
             return true;
     }
     return false;

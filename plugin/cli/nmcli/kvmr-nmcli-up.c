@@ -169,6 +169,8 @@ wait_until_routed(Wait *self)
         const KvmrInfo *network;
         int             status;
 
+        if (g_error_matches(error, G_IO_ERROR, G_IO_ERROR_TIMED_OUT))
+            return say_late(self, NULL);
         if (!networks) {
             (void) kvmr_nmcli_fail_with(error);
             return KVMR_NMCLI_EXIT_ACTIVATION;
@@ -254,6 +256,14 @@ list_ports(const KvmrNmProfile *profile)
     return g_strjoinv(", ", ports);
 }
 
+static gboolean
+has_ports(const KvmrNmProfile *profile)
+{
+    g_autofree char *ports = list_ports(profile);
+
+    return ports != NULL;
+}
+
 /* NetworkManager makes the bridge anew, and knows nothing of the guests that were attached. */
 static void
 warn_of_lost_ports(const KvmrNmProfile *profile, const char *ports)
@@ -271,22 +281,20 @@ warn_of_lost_ports(const KvmrNmProfile *profile, const char *ports)
     (void) fprintf(stderr, _("Warning: %s\n"), printable);
 }
 
+/* By the C library's rules, as nmcli reads it; nmcli has refused what is no number. */
 static guint
 seconds_to_wait(const KvmrNmcliWords *words)
 {
-    guint64 seconds = DEFAULT_WAIT;
+    unsigned long seconds = words->wait ? strtoul(words->wait, NULL, 0) : DEFAULT_WAIT;
 
-    /* nmcli has refused what is no number. */
-    if (words->wait)
-        (void) g_ascii_string_to_unsigned(words->wait, 10, 0, G_MAXINT, &seconds, NULL);
-    return (guint) seconds;
+    return (guint) MIN(seconds, G_MAXINT);
 }
 
 int
 kvmr_nmcli_up(const KvmrNmcliWords *words)
 {
     g_autoptr(KvmrNmProfile) profile = find_ours(words);
-    g_autoptr(GPtrArray) argv = kvmr_nmcli_words_new();
+    g_autoptr(GPtrArray) argv = kvmr_nmcli_words_list(words);
     g_autofree char *ports = NULL;
     gint64           begin;
     int              status;
@@ -294,11 +302,10 @@ kvmr_nmcli_up(const KvmrNmcliWords *words)
     if (!profile)
         return kvmr_nmcli_become(words->argv);
     ports = list_ports(profile);
-    for (char **word = words->argv + 1; *word; word++)
-        g_ptr_array_add(argv, *word);
     begin = g_get_monotonic_time();
     status = kvmr_nmcli_run(argv);
-    if (status == KVMR_NMCLI_EXIT_OK && ports)
+    /* Where the activation failed, they may still be there. */
+    if (ports && (status == KVMR_NMCLI_EXIT_OK || !has_ports(profile)))
         warn_of_lost_ports(profile, ports);
     if (status != KVMR_NMCLI_EXIT_OK || seconds_to_wait(words) == 0)
         return status;

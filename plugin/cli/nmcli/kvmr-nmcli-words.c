@@ -94,24 +94,37 @@ find_option(const char *word, size_t length)
     return NULL;
 }
 
-static void
-take_value(KvmrNmcliWords *self, const char *option, const char *value, int index)
+static bool
+is_one_of(const char *value, const char *const *words)
 {
+    for (; *words; words++) {
+        if (is_abbreviation(value, *words))
+            return true;
+    }
+    return false;
+}
+
+/* Returns: whether nmcli takes it */
+static bool
+take_value(KvmrNmcliWords *self, const char *option, const char *value)
+{
+    static const char *const modes[] = {"tabular", "multiline", NULL};
+    static const char *const answers[] = {"yes", "no", "auto", NULL};
+
     switch (option[0]) {
     case 'm':
         self->tabular = is_abbreviation(value, "tabular");
         self->multiline = is_abbreviation(value, "multiline");
-        break;
+        return is_one_of(value, modes);
     case 'c':
         self->colors = value;
-        break;
+        return is_one_of(value, answers);
     case 'e':
         self->escape = value;
-        break;
+        return is_one_of(value, answers) && *value != 'a';
     case 'f':
     case 'g':
         self->fields = value;
-        self->fields_at = index;
         self->terse |= option[0] == 'g';
         self->tabular |= option[0] == 'g' && !self->multiline;
         break;
@@ -121,14 +134,22 @@ take_value(KvmrNmcliWords *self, const char *option, const char *value, int inde
     default:
         break;
     }
+    return true;
 }
 
-static void
+static bool
 take_flag(KvmrNmcliWords *self, const char *option)
 {
+    bool is_terse = strcmp(option, "terse") == 0;
+    bool is_pretty = strcmp(option, "pretty") == 0;
+
+    /* One of them, once. */
+    if ((is_terse || is_pretty) && (self->terse || self->pretty))
+        return false;
     self->offline |= strcmp(option, "offline") == 0;
-    self->terse |= strcmp(option, "terse") == 0;
-    self->pretty |= strcmp(option, "pretty") == 0;
+    self->terse |= is_terse;
+    self->pretty |= is_pretty;
+    return true;
 }
 
 /* Returns: the index of the object; 0 where there is none, or an option that ends everything */
@@ -148,18 +169,17 @@ parse_options(KvmrNmcliWords *self, int index)
         if (!option || strcmp(option, "version") == 0 || strcmp(option, "help") == 0)
             return 0;
         if (option[strlen(option) - 1] != '=') {
-            if (word[length] == '=')
+            if (word[length] == '=' || !take_flag(self, option))
                 return 0;
-            take_flag(self, option);
             continue;
         }
         if (word[length] == '=') {
-            take_value(self, option, word + length + 1, index);
+            if (!take_value(self, option, word + length + 1))
+                return 0;
             continue;
         }
-        if (!argv[++index])
+        if (!argv[++index] || !take_value(self, option, argv[index]))
             return 0;
-        take_value(self, option, argv[index], index);
     }
     return index;
 }
@@ -184,11 +204,14 @@ find_command(const char *word)
     return KVMR_NMCLI_OTHER;
 }
 
+/* Among the pairs it would be a value. */
 static bool
-asks(char **argv)
+asks(const KvmrNmcliWords *self)
 {
-    for (; *argv; argv++) {
-        if (is_option(*argv, "ask"))
+    int end = kvmr_nmcli_properties_begin(self);
+
+    for (int i = 1; i < end; i++) {
+        if (is_option(self->argv[i], "ask"))
             return true;
     }
     return false;
@@ -214,7 +237,7 @@ kvmr_nmcli_words_parse(KvmrNmcliWords *self, char **argv)
     self->command = find_command(argv[index]);
     self->rest = index + 1;
     self->help = is_help(argv[index + 1]);
-    self->ask = asks(argv);
+    self->ask = asks(self);
 }
 
 /* ---- names ---- */
@@ -307,7 +330,7 @@ kvmr_nmcli_next_property(const KvmrNmcliWords *self, int *index, const char **va
     const char *property;
 
     *value = NULL;
-    if (argv[*index] && strcmp(argv[*index], "--") == 0)
+    if (self->command == KVMR_NMCLI_ADD && argv[*index] && strcmp(argv[*index], "--") == 0)
         *index = skip_global(self, *index + 1);
     property = argv[*index];
     if (!property)

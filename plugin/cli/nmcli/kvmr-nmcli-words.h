@@ -13,6 +13,9 @@
 /** The connection type, and the name of its setting. */
 #define KVMR_NMCLI_TYPE "kvm-routed"
 
+/** What a profile of that type is to nmcli itself; other switches bring other types. */
+#define KVMR_NMCLI_NATIVE_TYPE "bridge"
+
 /** Commands of `nmcli connection` that may concern us. */
 typedef enum {
     KVMR_NMCLI_OTHER,
@@ -28,7 +31,7 @@ typedef enum {
  * @complete: it begins with --complete-args: the shell wants to know what may come next
  * @help: what follows the command asks for help
  * @terse, @multiline, @tabular: options of the output, -g counting as both -t and -m tabular
- * @fields: value of -f or -g, or NULL; @fields_at: its index in @argv, whether alone or behind "="
+ * @fields: value of -f or -g, or NULL
  * @wait: value of -w, or NULL
  * @connection: the object is `connection`
  * @rest: index in @argv of the first word after the command
@@ -46,7 +49,6 @@ typedef struct {
     const char      *colors;
     const char      *escape;
     const char      *fields;
-    int              fields_at;
     const char      *wait;
     bool             connection;
     KvmrNmcliCommand command;
@@ -82,10 +84,12 @@ bool kvmr_nmcli_shows_secrets(const KvmrNmcliWords *self);
  * @value: (out): NULL where it is missing
  * Returns: the property, with its modifier "+" or "-"; also "save" and "remove"; NULL at the end
  *
- * A word "--" between pairs is passed over.
+ * A word "--" between pairs of `add` is passed over.
  */
 const char *kvmr_nmcli_next_property(const KvmrNmcliWords *self, int *index, const char **value);
-int         kvmr_nmcli_properties_begin(const KvmrNmcliWords *self);
+
+/** kvmr_nmcli_properties_begin: the first property's index, behind the name that `modify` has. */
+int kvmr_nmcli_properties_begin(const KvmrNmcliWords *self);
 
 /** Whether nmcli could mean our type by @text: "kvm-routed" or the beginning of it. */
 bool kvmr_nmcli_is_our_type(const char *text);
