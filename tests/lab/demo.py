@@ -116,7 +116,11 @@ def show_product(paper, cec):
     """What the product says of itself, in the first LPAR."""
     lpar = next(iter(cec.lpars.values()))
     name = next(iter(lpar.config["profiles"]))
-    for command in (["kvm-routedctl", "status"], ["kvm-routedctl", "plan", name]):
+    guest, partner = (reachability.first_address(host) for host in
+                      (next(iter(lpar.guests.values())), next(iter(cec.others.values()))))
+    for command in (["kvm-routedctl", "status"], ["kvm-routedctl", "verify", name],
+                    ["kvm-routedctl", "explain", guest, partner],
+                    ["kvm-routedctl", "plan", name]):
         paper.title(f"{lpar.name}# {' '.join(command)}")
         paper.indented(lpar.run(*command).stdout)
 

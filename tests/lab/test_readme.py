@@ -16,7 +16,7 @@ def blocks():
 
 class Readme(labcase.LabCase):
     def test_use(self):
-        install, use, change, down, file = blocks()
+        install, use, look, change, down, file = blocks()
         self.assertIn("meson install", install)
         lpar, guest = self.cec["lpar11"], self.cec["lpar11/guest1"]
         self.addCleanup(lpar.nmcli, "connection", "delete", "guests11", check=False)
@@ -26,6 +26,14 @@ class Readme(labcase.LabCase):
         for address in ("10.10.10.10", "172.18.0.100"):
             ping = guest.ping(address)
             self.assertTrue(ping, ping.output)
+
+        other = self.cec["lpar12"]
+        other.load_profile(other.profile("guests12"), "guests12")
+        other.up("guests12")
+        seen = self.type_in(look)
+        self.assertIn("10.136.11.1 reaches 10.10.10.10", seen)
+        self.assertIn("172.31.56.2", seen)
+        self.assertIn(".tar.gz", seen)
 
         self.assertIn("10.136.13.0/24 172.31.56.3", self.type_in(change))
         lpar.wait_for(lambda: "10.136.13.0/24" in lpar.run("ip", "route").stdout, 10, "the route")
