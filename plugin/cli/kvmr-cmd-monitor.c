@@ -4,6 +4,7 @@
 #include "cli/kvmr-changes.h"
 #include "cli/kvmr-command.h"
 #include "cli/kvmr-follow.h"
+#include "cli/kvmr-json.h"
 #include "cli/kvmr-page.h"
 
 /*
@@ -15,16 +16,26 @@ typedef struct {
     KvmrFollow *follow;
     GHashTable *networks;
     gboolean    away;
+    gboolean    json;
 } Monitor;
+
+/* Returns: (transfer full): a line of text, or of JSON */
+static char *
+format_line(const Monitor *self, const char *who, const char *what)
+{
+    g_autoptr(GDateTime) now = g_date_time_new_now_local();
+    g_autofree char *time = g_date_time_format(now, self->json ? "%FT%T%:z" : "%F %T");
+    g_autofree char *text = g_strconcat(who, *who ? ": " : "", what, NULL);
+    g_autofree char *clean = kvmr_printable(text);
+
+    return self->json ? kvmr_json_change(time, who, what)
+                      : g_strdup_printf("%s  %s\n", time, clean);
+}
 
 static void
 say(Monitor *self, const char *who, const char *what)
 {
-    g_autoptr(GDateTime) now = g_date_time_new_now_local();
-    g_autofree char *time = g_date_time_format(now, "%F %T");
-    g_autofree char *text = g_strconcat(who, *who ? ": " : "", what, NULL);
-    g_autofree char *clean = kvmr_printable(text);
-    g_autofree char *line = g_strdup_printf("%s  %s\n", time, clean);
+    g_autofree char *line = format_line(self, who, what);
 
     if (kvmr_print(line) != KVMR_EXIT_OK)
         kvmr_follow_end(self->follow, KVMR_EXIT_FAILURE);
@@ -155,10 +166,11 @@ start(Monitor *self)
 }
 
 static int
-monitor(KvmrFollow *follow)
+monitor(KvmrFollow *follow, gboolean json)
 {
     Monitor self = {
         .follow = follow,
+        .json = json,
         .networks = g_hash_table_new_full(
             g_str_hash, g_str_equal, g_free, (GDestroyNotify) kvmr_info_free),
     };
@@ -174,6 +186,11 @@ monitor(KvmrFollow *follow)
 int
 kvmr_cmd_monitor(const KvmrCommand *self, char **argv)
 {
+    gboolean           json = FALSE;
+    const GOptionEntry entries[] = {
+        {"json", 0, 0, G_OPTION_ARG_NONE, &json, N_("Print a line of JSON for each change"), NULL},
+        {NULL},
+    };
     g_auto(GStrv) arguments = NULL;
     g_autoptr(KvmrClient) client = NULL;
     g_autoptr(GPtrArray) networks = NULL;
@@ -181,7 +198,7 @@ kvmr_cmd_monitor(const KvmrCommand *self, char **argv)
     g_autoptr(GError) error = NULL;
     int status;
 
-    if (!kvmr_command_parse(self, NULL, argv, 0, 0, &arguments, &status))
+    if (!kvmr_command_parse(self, entries, argv, 0, 0, &arguments, &status))
         return status;
 
     /* This call starts the service, with the retry and the messages of every other command. */
@@ -194,5 +211,5 @@ kvmr_cmd_monitor(const KvmrCommand *self, char **argv)
         kvmr_complain("%s", error->message);
         return kvmr_client_exit_status(error);
     }
-    return monitor(follow);
+    return monitor(follow, json);
 }

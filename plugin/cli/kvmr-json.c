@@ -95,6 +95,37 @@ kvmr_json_explanation(GVariant *answer)
     return to_text(builder, TRUE);
 }
 
+static void
+add_string(JsonBuilder *builder, const char *member, const char *value)
+{
+    json_builder_set_member_name(builder, member);
+    json_builder_add_string_value(builder, value);
+}
+
+char *
+kvmr_json_plan(const char *plan)
+{
+    g_autoptr(JsonBuilder) builder = json_builder_new();
+
+    json_builder_begin_object(builder);
+    add_string(builder, "text", plan);
+    json_builder_end_object(builder);
+    return to_text(builder, TRUE);
+}
+
+char *
+kvmr_json_change(const char *time, const char *network, const char *message)
+{
+    g_autoptr(JsonBuilder) builder = json_builder_new();
+
+    json_builder_begin_object(builder);
+    add_string(builder, "time", time);
+    add_string(builder, "network", network);
+    add_string(builder, "message", message);
+    json_builder_end_object(builder);
+    return to_text(builder, FALSE);
+}
+
 char *
 kvmr_json_findings(GVariant *findings)
 {
@@ -119,12 +150,9 @@ kvmr_json_verified(GPtrArray *networks, GPtrArray *rows)
         const KvmrInfo *info = g_ptr_array_index(networks, i);
 
         json_builder_begin_object(builder);
-        json_builder_set_member_name(builder, "uuid");
-        json_builder_add_string_value(builder, kvmr_info_string(info, "Uuid"));
-        json_builder_set_member_name(builder, "id");
-        json_builder_add_string_value(builder, kvmr_info_string(info, "Id"));
-        json_builder_set_member_name(builder, "interface");
-        json_builder_add_string_value(builder, kvmr_info_string(info, "Interface"));
+        add_string(builder, "uuid", kvmr_info_string(info, "Uuid"));
+        add_string(builder, "id", kvmr_info_string(info, "Id"));
+        add_string(builder, "interface", kvmr_info_string(info, "Interface"));
         json_builder_set_member_name(builder, "rows");
         json_builder_add_value(builder, json_gvariant_serialize(g_ptr_array_index(rows, i)));
         json_builder_end_object(builder);

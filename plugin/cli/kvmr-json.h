@@ -16,6 +16,13 @@ char *kvmr_json_networks(GPtrArray *networks, GVariant *counters, gboolean line)
 /** {"verdict": …, "sentence": …, "steps": […]} of @answer, (ssaa{sv}). Returns: (transfer full) */
 char *kvmr_json_explanation(GVariant *answer);
 
+/** {"text": …}: a plan. Returns: (transfer full) */
+char *kvmr_json_plan(const char *plan);
+
+/** {"time": …, "network": …, "message": …} in one line: a change, @network "" if it is of none.
+ * @time: as of RFC 3339. Returns: (transfer full) */
+char *kvmr_json_change(const char *time, const char *network, const char *message);
+
 /** {"findings": […]} of @findings, aa{sv}. Returns: (transfer full) */
 char *kvmr_json_findings(GVariant *findings);
 

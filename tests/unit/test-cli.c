@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* kvm-routedctl: its other commands, and how it is called. */
 #include <glib/gstdio.h>
+#include <json-glib/json-glib.h>
 #include <signal.h>
 #include <string.h>
 
@@ -134,12 +135,15 @@ test_plan(CtlFixture *fixture, gconstpointer data)
                                  {dir, ": Is a directory\n"},
                                  {"./no-such-file", ": No such file or directory\n"}};
     g_autofree char *by_name = NULL;
+    g_autofree char *as_json = NULL;
     g_autofree char *by_file = NULL;
     g_autofree char *largest = NULL;
 
     g_signal_connect(fixture->service->manager, "handle-plan", G_CALLBACK(on_plan), NULL);
     g_assert_cmpint(CTL(&by_name, NULL, "plan", "guests 11"), ==, 0);
     g_assert_cmpstr(by_name, ==, "<guests 11>\n");
+    g_assert_cmpint(CTL(&as_json, NULL, "plan", "--json", "guests 11"), ==, 0);
+    ctl_assert_json(as_json, "{\"text\": \"<guests 11>\\n\"}");
     g_assert_cmpint(CTL(&by_file, NULL, "plan", good), ==, 0);
     g_assert_cmpstr(by_file, ==, "<[a]\nb=ü\n>\n");
     g_assert_cmpint(CTL(&largest, NULL, "plan", fits), ==, 0);
@@ -290,9 +294,9 @@ on_line(GObject *stream, GAsyncResult *result, gpointer user_data)
     g_main_loop_quit(reading->loop);
 }
 
-/* The next line of @stream is @text, after a date and a time. */
-static void
-assert_line(GDataInputStream *stream, const char *text)
+/* Returns: (transfer full): the next line; the mock answers meanwhile */
+static char *
+read_line(GDataInputStream *stream)
 {
     g_autoptr(GMainLoop) loop = g_main_loop_new(NULL, FALSE);
     Reading reading = {.loop = loop};
@@ -300,9 +304,17 @@ assert_line(GDataInputStream *stream, const char *text)
     g_data_input_stream_read_line_async(stream, G_PRIORITY_DEFAULT, NULL, on_line, &reading);
     g_main_loop_run(loop);
     g_assert_nonnull(reading.line);
-    g_assert_cmpuint(strlen(reading.line), >, strlen("2026-11-22 21:00:00  "));
-    g_assert_cmpstr(reading.line + strlen("2026-11-22 21:00:00  "), ==, text);
-    g_free(reading.line);
+    return reading.line;
+}
+
+/* The next line of @stream is @text, after a date and a time. */
+static void
+assert_line(GDataInputStream *stream, const char *text)
+{
+    g_autofree char *line = read_line(stream);
+
+    g_assert_cmpuint(strlen(line), >, strlen("2026-11-22 21:00:00  "));
+    g_assert_cmpstr(line + strlen("2026-11-22 21:00:00  "), ==, text);
 }
 
 static void
@@ -358,6 +370,38 @@ test_monitor(CtlFixture *fixture, gconstpointer data)
     g_assert_no_error(error);
 }
 
+/* A line is an object, whatever is in a name. */
+static void
+test_monitor_json(CtlFixture *fixture, gconstpointer data)
+{
+    g_autoptr(KvmrDBusKvmRoutedNetwork) network = ctl_add_network(fixture, GUESTS11_PATH);
+    g_autoptr(GSubprocess) child = NULL;
+    g_autoptr(GDataInputStream) stream = NULL;
+    g_autoptr(JsonNode) root = NULL;
+    g_autoptr(GError) error = NULL;
+    g_autofree char *line = NULL;
+    JsonObject      *object;
+
+    kvmr_dbus_kvm_routed_network_set_id(network, "a\n\"b\"");
+    child = g_subprocess_new(G_SUBPROCESS_FLAGS_STDOUT_PIPE,
+                             &error,
+                             g_getenv("KVM_ROUTEDCTL"),
+                             "monitor",
+                             "--json",
+                             NULL);
+    g_assert_no_error(error);
+    stream = g_data_input_stream_new(g_subprocess_get_stdout_pipe(child));
+    line = read_line(stream);
+    root = json_from_string(line, &error);
+    g_assert_no_error(error);
+    object = json_node_get_object(root);
+    g_assert_cmpstr(json_object_get_string_member(object, "network"), ==, "a\n\"b\"");
+    g_assert_cmpstr(json_object_get_string_member(object, "message"), ==, "up on br-ex, active");
+    g_assert_true(g_str_has_prefix(json_object_get_string_member(object, "time"), "20"));
+    g_subprocess_send_signal(child, SIGTERM);
+    g_assert_true(g_subprocess_wait(child, NULL, NULL));
+}
+
 /* Without the bus nothing would ever come again. */
 static void
 test_monitor_without_bus(CtlFixture *fixture, gconstpointer data)
@@ -391,6 +435,7 @@ main(int argc, char **argv)
         {"/cli/expand", test_expand},
         {"/cli/usage", test_usage},
         {"/cli/monitor", test_monitor},
+        {"/cli/monitor/json", test_monitor_json},
         {"/cli/monitor/without-bus", test_monitor_without_bus},
     };
 

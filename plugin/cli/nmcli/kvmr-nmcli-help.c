@@ -5,20 +5,7 @@
 
 #include "cli/nmcli/kvmr-nmcli-run.h"
 #include "cli/nmcli/kvmr-nmcli.h"
-
-static const char *
-add_help(void)
-{
-    return _("    kvm-routed:   a network of KVM guests that this host routes for\n"
-             "                  [uplink <interfaces into the host's own LAN>]\n"
-             "                  [hipersockets <interfaces>]\n"
-             "                  [peer \"<subnet> <gateway>[, ...]\"]\n"
-             "                  [masquerade <interfaces into foreign networks>]\n"
-             "                  [switch bridge]\n"
-             "                  with ifname and ip4; all properties kvm-routed.* are in\n"
-             "                  nm-settings-kvm-routed(5)\n"
-             "\n");
-}
+#include "setting/kvmr-setting.h"
 
 static const char *
 modify_help(void)
@@ -32,20 +19,40 @@ modify_help(void)
              "\n");
 }
 
+/* Returns: (transfer full) */
+static char *
+describe_type(void)
+{
+    g_autofree char *keys = g_strjoinv(", ", (char **) kvmr_setting_keys());
+
+    return g_strdup_printf(
+        _("    kvm-routed:   a network of KVM guests that this host routes for\n"
+          "                  [uplink <interfaces into the host's own LAN>]\n"
+          "                  [hipersockets <interfaces>]\n"
+          "                  [peer \"<subnet> <gateway>[, ...]\"]\n"
+          "                  [masquerade <interfaces into foreign networks>]\n"
+          "                  [switch bridge]\n"
+          "                  with ifname and ip4; its properties kvm-routed.* are:\n"
+          "                  %s\n"
+          "                  see nm-settings-kvm-routed(5)\n"
+          "\n"),
+        keys);
+}
+
 /* Among the other types, where nmcli's text has the heading that follows them; else at its end. */
 static char *
 insert_type(const char *text)
 {
     static const char *const headings[] = {"\n  SLAVE_OPTIONS:", "\n  PORT_OPTIONS:"};
+    g_autofree char         *type = describe_type();
 
     for (guint i = 0; i < G_N_ELEMENTS(headings); i++) {
         const char *heading = strstr(text, headings[i]);
 
         if (heading)
-            return g_strdup_printf(
-                "%.*s\n%s%s", (int) (heading - text), text, add_help(), heading + 1);
+            return g_strdup_printf("%.*s\n%s%s", (int) (heading - text), text, type, heading + 1);
     }
-    return g_strconcat(text, add_help(), NULL);
+    return g_strconcat(text, type, NULL);
 }
 
 static char *
