@@ -7,6 +7,7 @@
 
 #include "cli/kvmr-bus.h"
 #include "setting/kvmr-identity.h"
+#include "setting/kvmr-profile.h"
 #include "setting/kvmr-setting.h"
 
 #define NM_NAME "org.freedesktop.NetworkManager"
@@ -169,16 +170,22 @@ get_stored(GDBusConnection *bus, const char *uuid, GCancellable *cancellable, GE
     return reply ? g_variant_get_child_value(reply, 0) : NULL;
 }
 
+/* Returns: (transfer full) (nullable): a{ss} */
+static GVariant *
+get_user_data(GVariant *settings)
+{
+    g_autoptr(GVariant) user = g_variant_lookup_value(settings, "user", G_VARIANT_TYPE_VARDICT);
+
+    return user ? g_variant_lookup_value(user, "data", G_VARIANT_TYPE("a{ss}")) : NULL;
+}
+
 static gboolean
 has_our_setting(GVariant *settings)
 {
-    g_autoptr(GVariant) user = g_variant_lookup_value(settings, "user", G_VARIANT_TYPE_VARDICT);
-    g_autoptr(GVariant) data = NULL;
+    g_autoptr(GVariant) data = get_user_data(settings);
     GVariantIter iter;
     const char  *key;
 
-    if (user)
-        data = g_variant_lookup_value(user, "data", G_VARIANT_TYPE("a{ss}"));
     if (!data)
         return FALSE;
 
@@ -188,6 +195,15 @@ has_our_setting(GVariant *settings)
             return TRUE;
     }
     return FALSE;
+}
+
+static gboolean
+gave_up_setting(GVariant *settings)
+{
+    g_autoptr(GVariant) data = get_user_data(settings);
+    const char *value = NULL;
+
+    return data && g_variant_lookup(data, KVMR_PROFILE_GIVEN_UP, "&s", &value);
 }
 
 /* An editor may have dropped the setting: the service says so, also where it did not run. */
@@ -200,7 +216,7 @@ had_our_setting(GVariant *settings, const char *uuid)
     gsize         length;
     char          mac[KVMR_MAC_TEXT];
 
-    if (bridge)
+    if (bridge && !gave_up_setting(settings))
         address = g_variant_lookup_value(bridge, "mac-address", G_VARIANT_TYPE_BYTESTRING);
     if (!address)
         return FALSE;

@@ -100,7 +100,7 @@ report_overview(KvmrPage *page, GPtrArray *networks)
         g_autoptr(GVariant) peers = kvmr_info_list(info, "Peers");
         g_autoptr(GVariant) findings = kvmr_info_list(info, "Findings");
         g_autofree char *subnets = kvmr_info_guest_subnets(info);
-
+    
         kvmr_table_add(table, KVMR_STYLE_PLAIN, kvmr_info_name(info));
         kvmr_table_add(table, KVMR_STYLE_PLAIN, kvmr_info_string(info, "Interface"));
         kvmr_table_add(table, state_style(state), state);
@@ -193,18 +193,34 @@ kvmr_report_findings(KvmrPage *page, guint indent, GVariant *findings)
     }
 }
 
+/* Returns: (transfer full): "" where the service is of a version that does not tell */
+static char *
+ports_text(const KvmrInfo *info)
+{
+    g_auto(GStrv) ports = NULL;
+
+    if (!g_variant_lookup(info->properties, "Ports", "^as", &ports))
+        return g_strdup("");
+    if (!ports[0])
+        return g_strdup_printf(_("none: no guest is attached to %s"),
+                               kvmr_info_string(info, "Interface"));
+    return g_strjoinv(", ", ports);
+}
+
 static void
 report_fields(KvmrPage *page, const KvmrInfo *info)
 {
     guint            mtu = kvmr_dict_uint(info->properties, "Mtu");
     g_autofree char *mtu_text = g_strdup_printf("%u", mtu);
     g_autofree char *subnets = kvmr_info_guest_subnets(info);
+    g_autofree char *ports = ports_text(info);
     const struct {
         const char *label;
         const char *value;
     } fields[] = {
         {_("Guest subnets"), subnets},
         {_("MTU"), mtu > 0 ? mtu_text : ""},
+        {_("Ports"), ports},
         {_("UUID"), kvmr_info_string(info, "Uuid")},
     };
     guint start = 0;

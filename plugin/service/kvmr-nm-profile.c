@@ -5,6 +5,7 @@
 
 #include "setting/kvmr-error.h"
 #include "setting/kvmr-identity.h"
+#include "setting/kvmr-profile.h"
 #include "setting/kvmr-setting.h"
 #include "setting/kvmr-text.h"
 
@@ -37,6 +38,14 @@ kvmr_nm_profile_was_routed(NMConnection *self)
     const char      *mac = bridge ? nm_setting_bridge_get_mac_address(bridge) : NULL;
 
     return mac && kvmr_identity_made_mac(nm_connection_get_uuid(self), mac);
+}
+
+gboolean
+kvmr_nm_profile_gave_up(NMConnection *self)
+{
+    NMSettingUser *user = get_user(self);
+
+    return user && g_strcmp0(nm_setting_user_get_data(user, KVMR_PROFILE_GIVEN_UP), "yes") == 0;
 }
 
 GHashTable *
@@ -132,19 +141,26 @@ kvmr_nm_profile_to_refused(NMConnection *self, const char *interface, const char
     return kvmr_network_new_refused(nm_connection_get_uuid(self), id, shown, reason);
 }
 
+/* @several: (out): whether more than one has the id @name, and none is meant */
 static NMConnection *
-find_profile(NMClient *client, const char *name)
+find_profile(NMClient *client, const char *name, gboolean *several)
 {
     const GPtrArray *connections = nm_client_get_connections(client);
     NMConnection    *by_id = NULL, *by_interface = NULL;
 
+    *several = FALSE;
+
     for (guint i = 0; i < connections->len; i++) {
         NMConnection *connection = g_ptr_array_index(connections, i);
 
-        if (g_strcmp0(nm_connection_get_uuid(connection), name) == 0)
+        if (g_strcmp0(nm_connection_get_uuid(connection), name) == 0) {
+            *several = FALSE;
             return connection;
-        if (g_strcmp0(nm_connection_get_id(connection), name) == 0)
+        }
+        if (g_strcmp0(nm_connection_get_id(connection), name) == 0) {
+            *several = by_id != NULL;
             by_id = connection;
+        }
         if (kvmr_nm_profile_has_setting(connection) &&
             g_strcmp0(nm_connection_get_interface_name(connection), name) == 0)
             by_interface = connection;
@@ -155,9 +171,24 @@ find_profile(NMClient *client, const char *name)
 KvmrNetwork *
 kvmr_nm_profiles_lookup(NMClient *client, const char *name, GError **error)
 {
-    NMConnection    *connection = find_profile(client, name);
+    gboolean         several;
+    NMConnection    *connection = find_profile(client, name, &several);
     g_autofree char *quoted = kvmr_text_quote(name);
 
+    if (several) {
+        (void) kvmr_error_invalid(error,
+                                  _("there are several profiles with the id %s: name one by its "
+                                    "UUID; nmcli connection show lists them"),
+                                  quoted);
+        return NULL;
+    }
+    if (!connection && !nm_client_get_nm_running(client)) {
+        g_set_error_literal(error,
+                            KVMR_ERROR,
+                            KVMR_ERROR_NETWORK_MANAGER,
+                            _("NetworkManager does not run: systemctl status NetworkManager"));
+        return NULL;
+    }
     if (!connection) {
         g_set_error(error,
                     KVMR_ERROR,

@@ -20,6 +20,10 @@ gboolean kvmr_nm_profile_has_setting(NMConnection *self);
  */
 gboolean kvmr_nm_profile_was_routed(NMConnection *self);
 
+/** kvmr_nm_profile_gave_up: whether its setting was removed on purpose, see kvmr_profile_give_up().
+ * @self: (nullable) */
+gboolean kvmr_nm_profile_gave_up(NMConnection *self);
+
 /**
  * kvmr_nm_profile_get_setting: its keys kvm-routed.* as they are
  * Returns: (transfer full): of keys and values

@@ -67,6 +67,10 @@ new_lost(KvmrSettingKeeper *self,
     KvmrNetwork     *network;
     g_autofree char *reason = NULL;
 
+    if (kvmr_nm_profile_gave_up(applied)) {
+        kvmr_setting_keeper_forget(self, applied);
+        return NULL;
+    }
     if (!find_setting(self, nm_connection_get_uuid(applied)) &&
         !kvmr_nm_profile_was_routed(applied))
         return NULL;
@@ -118,8 +122,9 @@ why_invalid(NMConnection *profile)
 gboolean
 kvmr_setting_keeper_compare(KvmrNetwork *network, NMConnection *stored)
 {
-    gboolean         lost = stored && !kvmr_nm_profile_has_setting(stored);
-    g_autofree char *invalid = stored && !lost ? why_invalid(stored) : NULL;
+    gboolean lost = stored && !kvmr_nm_profile_has_setting(stored) &&
+                    !kvmr_nm_profile_gave_up(stored);
+    g_autofree char *invalid = kvmr_nm_profile_has_setting(stored) ? why_invalid(stored) : NULL;
 
     if (network->setting_lost == lost && g_strcmp0(network->setting_invalid, invalid) == 0)
         return FALSE;

@@ -180,7 +180,8 @@ drop_pairs(GKeyFile *native)
     guint left = 0;
 
     for (guint i = 0; keys && keys[i]; i++) {
-        if (g_str_has_prefix(keys[i], KVMR_SETTING_PREFIX))
+        if (g_str_has_prefix(keys[i], KVMR_SETTING_PREFIX) ||
+            g_str_equal(keys[i], KVMR_PROFILE_GIVEN_UP))
             (void) g_key_file_remove_key(native, KVMR_SECTION_USER, keys[i], NULL);
         else
             left++;
@@ -193,14 +194,10 @@ drop_pairs(GKeyFile *native)
 void
 kvmr_profile_put_setting(GKeyFile *native, const KvmrSetting *setting)
 {
-    g_autoptr(GHashTable) pairs = NULL;
+    g_autoptr(GHashTable) pairs = kvmr_setting_to_pairs(setting);
     const char *const *keys = kvmr_setting_keys();
 
     drop_pairs(native);
-    if (!setting)
-        return;
-    pairs = kvmr_setting_to_pairs(setting);
-
     for (guint i = 0; keys[i]; i++) {
         g_autofree char *name = g_strconcat(KVMR_SETTING_PREFIX, keys[i], NULL);
 
@@ -211,6 +208,13 @@ kvmr_profile_put_setting(GKeyFile *native, const KvmrSetting *setting)
             name = g_strdup_printf(KVMR_SETTING_PREFIX "%s.%u", keys[i], part);
         }
     }
+}
+
+void
+kvmr_profile_give_up(GKeyFile *native)
+{
+    drop_pairs(native);
+    g_key_file_set_string(native, KVMR_SECTION_USER, KVMR_PROFILE_GIVEN_UP, "yes");
 }
 
 static GKeyFile *

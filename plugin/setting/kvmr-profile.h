@@ -51,8 +51,18 @@ GPtrArray *kvmr_profile_expand(GKeyFile *profile, GError **error);
  */
 GHashTable *kvmr_profile_get_pairs(GKeyFile *native, GError **error);
 
-/** kvmr_profile_put_setting: makes @setting the one of a native profile; NULL: it has none then. */
+/** kvmr_profile_put_setting: makes @setting the one of a native profile. */
 void kvmr_profile_put_setting(GKeyFile *native, const KvmrSetting *setting);
+
+/** A key of [user], with the value "yes": the setting was removed on purpose. */
+#define KVMR_PROFILE_GIVEN_UP "kvm-routed-setting.removed"
+
+/**
+ * kvmr_profile_give_up: takes the setting out of a native profile, and says so in it: else it would
+ * look like one that lost its setting to an editor. The MAC stays, which NetworkManager cannot
+ * change of a bridge that is up
+ */
+void kvmr_profile_give_up(GKeyFile *native);
 
 /**
  * KvmrProfile: what routing needs of a profile, from either form (expanded or not)

@@ -131,6 +131,10 @@ def show_entrances(paper, cec):
     for host in cec.hosts():
         if host.name not in cec.segments:
             print(f"  sudo nsenter -t {host.holder} -a bash    # {host.name}")
+    print("\n  Who is in an LPAR may change everything there: its NetworkManager has no polkit. It has no "
+          "systemd either:\n  D-Bus starts the service, and these files are the journal:")
+    for lpar in cec.lpars.values():
+        print(f"  {' '.join(map(str, lpar.logs.values()))}")
     paper.title("Remove it with")
     print("  sudo tests/demo --remove")
 

@@ -50,6 +50,12 @@ class Front(labcase.LabCase):
         self.assertEqual((done.returncode, done.stderr), (0, ""), done)
         return done.stdout
 
+    def warned(self, *argv):
+        """It worked, with warnings; the lines on standard error."""
+        done = self.front(*argv)
+        self.assertEqual(done.returncode, 0, done)
+        return done.stderr.splitlines()
+
     def bad(self, status, says, *argv, **options):
         """One line of error, with these words; nothing on standard output."""
         done = self.front(*argv, **options)
@@ -116,14 +122,22 @@ class Add(Front):
     def test_default_name(self):
         unnamed = ("connection", "add", "type", "kvm-routed", "ifname", "br-ex", "ip4",
                    f"{ADDRESS}/24", "autoconnect", "no")
-        self.assertIn("'kvm-routed-br-ex'", self.good(*unnamed))
-        self.assertIn("'kvm-routed-br-ex-1'", self.good(*unnamed))
+        self.assertIn("'kvm-routed-br-ex'", self.front(*unnamed).stdout)
+        self.assertIn("'kvm-routed-br-ex-1'", self.front(*unnamed).stdout)
 
     def test_same_name_is_said(self):
         self.good(*QUIET)
-        done = self.front(*QUIET)
-        self.assertEqual(done.returncode, 0)
-        self.assertRegex(done.stderr, rf"\AWarning: .* the name '{ID}'.* uuid '[-0-9a-f]+'\n\Z")
+        lines = self.warned(*QUIET)
+        self.assertRegex(lines[0], rf"\AWarning: .* the name '{ID}'.* uuid '[-0-9a-f]+'\Z")
+        self.assertRegex(lines[1], rf"\AWarning: '{ID}' \([-0-9a-f]+\) has the interface br-ex")
+        self.assertEqual(len(lines), 2)
+
+    def test_findings_are_said(self):
+        """What is wrong with it on this host, before anybody brings it up."""
+        lines = self.warned(*QUIET, "uplink", "o5s_10g_9", "uplink", "hs57_0")
+        self.assertRegex(lines[0], r"\AError: layer3-uplink: .*hs57_0.*; .*kvm-routed.hipersockets")
+        self.assertRegex(lines[1], r"\AWarning: link-missing: .*o5s_10g_9.*; ")
+        self.assertEqual(len(lines), 2)
 
     def test_in_memory(self):
         _, before = self.profiles()
@@ -201,7 +215,7 @@ class Up(Front):
         is needed."""
         guest, server = self.cec["lpar11/guest1"], self.cec["lanserver"]
         self.good(*QUIET)
-        self.good("connection", "up", ID)
+        self.assertIn("The guests of 'guests' are routed.", self.good("connection", "up", ID))
         self.assertTrue(server.ping(ADDRESS, count=1), "the bridge has no port yet")
         self.lpar.attach_guests()
         self.assertTrue(guest.ping("10.10.10.10", count=1))
@@ -230,14 +244,15 @@ class Up(Front):
         self.good("connection", "up", ID)
 
     def test_degraded(self):
-        self.good(*QUIET, "uplink", "o5s_10g_9")
+        self.warned(*QUIET, "uplink", "o5s_10g_9")
         done = self.front("connection", "up", ID)
         self.assertEqual(done.returncode, 0)
         self.assertIn("successfully activated", done.stdout)
         lines = done.stderr.splitlines()
         self.assertRegex(lines[0], r"\AWarning: 'guests' routes in part only: .*o5s_10g_9")
-        self.assertRegex(lines[1], r"\AWarning: link-missing: .*o5s_10g_9.*; ")
+        self.assertRegex(lines[1], r"\AHint: link-missing: \S")
         self.assertEqual(len(lines), 2)
+        self.assertNotIn("are routed", done.stdout)
 
     def test_failed(self):
         """Another editor broke it: nmcli calls it activated, and its guests are not routed."""
@@ -252,18 +267,18 @@ class Up(Front):
 
     def test_finding_that_forbids_it(self):
         """An uplink without ARP: nothing is routed, and the cure is said."""
-        self.good(*QUIET, "uplink", "hs57_0")
+        self.warned(*QUIET, "uplink", "hs57_0")
         done = self.front("connection", "up", ID)
         self.assertEqual(done.returncode, 4)
         lines = done.stderr.splitlines()
         self.assertRegex(lines[0], r"\AError: 'guests' is up in NetworkManager, but .*hs57_0")
-        self.assertRegex(lines[1], r"\AError: layer3-uplink: .*; .*kvm-routed.hipersockets")
+        self.assertRegex(lines[1], r"\AHint: layer3-uplink: .*kvm-routed.hipersockets")
 
     def test_finding_that_warns(self):
         """The talk's dead LAN, which our filter prevents, but which is no good host."""
         self.lpar.ip_batch(["address add 10.131.11.77/8 dev o5s_1g_1"])
         self.addCleanup(self.lpar.ip_batch, ["address del 10.131.11.77/8 dev o5s_1g_1"])
-        self.good(*QUIET)
+        self.warned(*QUIET)
         done = self.front("connection", "up", ID)
         self.assertEqual(done.returncode, 0)
         self.assertRegex(done.stderr, r"\AWarning: shared-subnet: .*o5s_1g_1.*; [^\n]*\n\Z")
@@ -453,6 +468,16 @@ class Modify(Front):
         self.good("connection", "modify", ID, "kvm-routed.switch", "bridge")
         self.assertEqual(self.setting()["switch"], "bridge")
 
+    def test_remove_from_a_running_network(self):
+        """On purpose: nobody takes it for a setting that an editor dropped."""
+        self.good("connection", "up", ID)
+        self.good("connection", "modify", ID, "remove", "kvm-routed")
+        network = self.lpar.network(ID)
+        self.assertEqual((network["state"], network["findings"]), ("active", []))
+        self.good("device", "reapply", "br-ex")
+        self.lpar.wait_for(lambda: not self.lpar.networks(), 20, "it is no network any more")
+        self.assertEqual(self.lpar.run("nft", "list", "tables").stdout, "")
+
     def test_refused(self):
         before = self.setting(), self.profiles()
         for status, says, argv in (
@@ -483,7 +508,7 @@ class Modify(Front):
         """As in nmcli it is none: not the first that fits."""
         uuids = [f"5d7a1e40-0000-4000-8000-00000000000{i}" for i in (1, 2)]
         for uuid in uuids:
-            self.good(*QUIET, "connection.uuid", uuid, "connection.id", uuid[-1])
+            self.warned(*QUIET, "connection.uuid", uuid, "connection.id", uuid[-1])
         self.bad(10, ["5d7a1e4"], "connection", "modify", "uuid", "5d7a1e4", "peer", "")
         self.good("connection", "modify", "uuid", uuids[1], "kvm-routed.peers", "")
         self.assertEqual([self.setting(uuid)["peers"] for uuid in uuids], [PEER, ""])
@@ -572,7 +597,7 @@ class Ask(Front):
         status, rest = self.dialogue(
             ("--ask", "connection", "add", "type", "kvm-routed", "con-name", ID, "autoconnect",
              "no"),
-            [("Interface", "br-ex"), ("IPv4 address", ""), ("IPv4 address", f"{ADDRESS}/24"),
+            [("Interface", "br-ex"), ("IPv4 address", ""), ("IPv4 address", "bad"), ("IPv4 address", f"{ADDRESS}/24"),
              ("provide them?", "yes"), ("Uplinks", "bad,,name"), ("Uplinks", "o5s_10g_1"),
              ("HiperSockets", "hs56k_0"), ("Peers", PEER), ("foreign", "")])
         self.assertEqual(status, 0, rest)

@@ -47,6 +47,7 @@ add_degraded12(CtlFixture *fixture)
     "guests11 (br-ex) is active\n"                                                                 \
     "  Guest subnets  10.136.11.0/24, 10.136.111.0/24\n"                                           \
     "  MTU            57344\n"                                                                     \
+    "  Ports          vnet1, vnet2\n"                                                              \
     "  UUID           5fb06bd0-0bb0-4ffb-8d0a-9d30e5a3c011\n"                                      \
     "\n"                                                                                           \
     "  LINK       ROLE          STATE  LAYER  FORWARDING  PROXY ARP\n"                             \
@@ -61,6 +62,7 @@ add_degraded12(CtlFixture *fixture)
     "guests12 (br-12) is degraded: there is no interface o5s_10g_9\n"                              \
     "  Guest subnets  10.136.11.0/24, 10.136.111.0/24\n"                                           \
     "  MTU            57344\n"                                                                     \
+    "  Ports          vnet1, vnet2\n"                                                              \
     "  UUID           5fb06bd0-0bb0-4ffb-8d0a-9d30e5a3c012\n"                                      \
     "\n"                                                                                           \
     "  LINK       ROLE          STATE      LAYER  FORWARDING  PROXY ARP\n"                         \

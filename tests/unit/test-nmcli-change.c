@@ -369,8 +369,7 @@ test_modify_mends(void)
     g_assert_false(kvmr_nmcli_profile_is_ours(removed));
     assert_value(removed, "user", "other", "stays");
     /* Nobody shall take it for one that lost its setting. */
-    g_assert_true(g_key_file_has_key(before, "bridge", "mac-address", NULL));
-    assert_value(removed, "bridge", "mac-address", NULL);
+    assert_value(removed, "user", KVMR_PROFILE_GIVEN_UP, "yes");
 }
 
 static void
@@ -387,6 +386,7 @@ test_modify_makes_ours(void)
     assert_value(after, "connection", "type", "bridge");
     assert_value(after, "user", "kvm-routed.uplinks", "a");
     g_assert_true(g_key_file_has_key(after, "bridge", "mac-address", NULL));
+    assert_value(after, "user", KVMR_PROFILE_GIVEN_UP, NULL);
 }
 
 int

@@ -6,17 +6,19 @@
 #include "service/kvmr-nm-profile.h"
 #include "service/kvmr-setting-keeper.h"
 #include "setting/kvmr-error.h"
+#include "setting/kvmr-profile.h"
 
 #define UUID "5fb06bd0-0bb0-4ffb-8d0a-9d30e5a3c011"
 /* Of the expansion of a profile with that UUID. */
 #define MADE_MAC "02:95:EF:EC:79:AA"
 #define OWN_MAC  "02:00:00:00:00:01"
 
-#define SETTING "[user]\nother.key=kept\nkvm-routed.switch=bridge\n"
-#define PEERS   SETTING "kvm-routed.hipersockets=hs0\nkvm-routed.peers="
-#define VALID   PEERS "10.136.12.0/24 172.31.56.2\n"
-#define SPOILED PEERS "rubbish\n"
-#define FOREIGN "[user]\nother.key=kvm-routed.switch\n"
+#define SETTING  "[user]\nother.key=kept\nkvm-routed.switch=bridge\n"
+#define PEERS    SETTING "kvm-routed.hipersockets=hs0\nkvm-routed.peers="
+#define VALID    PEERS "10.136.12.0/24 172.31.56.2\n"
+#define SPOILED  PEERS "rubbish\n"
+#define GIVEN_UP "[user]\n" KVMR_PROFILE_GIVEN_UP "=yes\n"
+#define FOREIGN  "[user]\nother.key=kvm-routed.switch\n"
 
 static NMConnection *
 new_profile(const char *mac, const char *user)
@@ -82,6 +84,7 @@ test_compare(void)
         {SETTING, FALSE, FALSE}, /* another one, which waits for the next activation */
         {"", TRUE, FALSE},
         {FOREIGN, TRUE, FALSE},
+        {GIVEN_UP, FALSE, FALSE},
         {SPOILED, FALSE, TRUE},
         {VALID, FALSE, FALSE},
     };
@@ -204,6 +207,25 @@ test_nothing_to_restore(void)
     kvmr_setting_keeper_free(keeper);
 }
 
+/* Removed on purpose it is missed no more, and not known any more either. */
+static void
+test_given_up(void)
+{
+    KvmrSettingKeeper *keeper = kvmr_setting_keeper_new();
+    g_autoptr(NMConnection) routed = new_profile(OWN_MAC, VALID);
+    g_autoptr(NMConnection) given_up = new_profile(OWN_MAC, GIVEN_UP);
+    g_autoptr(NMConnection) dropped = new_profile(OWN_MAC, "");
+    g_autoptr(KvmrNetwork) network = kvmr_setting_keeper_take_in(keeper, routed, routed, "br-ex");
+    g_autoptr(KvmrNetwork) missed = kvmr_setting_keeper_take_in(keeper, dropped, dropped, "br-ex");
+
+    g_assert_nonnull(network);
+    g_assert_nonnull(missed);
+    g_assert_nonnull(missed->refused);
+    g_assert_null(kvmr_setting_keeper_take_in(keeper, given_up, given_up, "br-ex"));
+    g_assert_null(kvmr_setting_keeper_take_in(keeper, dropped, dropped, "br-ex"));
+    kvmr_setting_keeper_free(keeper);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -214,5 +236,6 @@ main(int argc, char **argv)
     g_test_add_func("/setting-keeper/activated-without", test_activated_without);
     g_test_add_func("/setting-keeper/spoiled-is-not-kept", test_spoiled_is_not_kept);
     g_test_add_func("/setting-keeper/nothing-to-restore", test_nothing_to_restore);
+    g_test_add_func("/setting-keeper/given-up", test_given_up);
     return g_test_run();
 }

@@ -1,13 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <glib/gi18n-lib.h>
 #include <stdio.h>
+#include <string.h>
 
+#include "cli/kvmr-client.h"
 #include "cli/nmcli/kvmr-nmcli-ask.h"
+#include "cli/nmcli/kvmr-nmcli-findings.h"
 #include "cli/nmcli/kvmr-nmcli-nm.h"
 #include "cli/nmcli/kvmr-nmcli-profile.h"
 #include "cli/nmcli/kvmr-nmcli-run.h"
 #include "cli/nmcli/kvmr-nmcli.h"
 #include "setting/kvmr-profile.h"
+
+/* For what is good to know, in milliseconds. */
+#define SHORT_WAIT 2000
 
 /* As nmcli makes them up: one that there is gets a number. */
 static gboolean
@@ -63,6 +69,44 @@ tell(KvmrNm *nm, GKeyFile *native)
                        uuid);
 }
 
+/* NetworkManager would say so at the activation only, and in other words. */
+static void
+warn_of_same_interface(KvmrNm *nm, GKeyFile *native)
+{
+    g_autofree char *interface = g_key_file_get_string(
+        native, "connection", "interface-name", NULL);
+    g_autofree char *uuid = g_key_file_get_string(native, "connection", "uuid", NULL);
+    g_autoptr(GPtrArray) same = kvmr_nm_find_interface(nm, interface, NULL);
+
+    for (guint i = 0; same && i < same->len; i++) {
+        const KvmrNmProfile *other = g_ptr_array_index(same, i);
+
+        if (strcmp(kvmr_nm_profile_get(other, "uuid"), uuid) != 0)
+            (void) fprintf(stderr,
+                           _("Warning: '%s' (%s) has the interface %s, too: only one of them can "
+                             "be up\n"),
+                           kvmr_nm_profile_get(other, "id"),
+                           kvmr_nm_profile_get(other, "uuid"),
+                           interface);
+    }
+}
+
+/* What is wrong with it on this host; good to know, and no reason to wait for a service. */
+static void
+warn_of_findings(GKeyFile *native)
+{
+    g_autofree char *text = g_key_file_to_data(native, NULL, NULL);
+    g_autoptr(KvmrClient) client = kvmr_client_new(NULL);
+    g_autoptr(GVariant) findings = NULL;
+
+    if (!client)
+        return;
+    kvmr_client_set_timeout(client, SHORT_WAIT);
+    findings = kvmr_client_check(client, text, NULL);
+    if (findings)
+        kvmr_nmcli_print_findings(findings, "");
+}
+
 static int
 store(const KvmrNmcliChange *change, GKeyFile *profile)
 {
@@ -84,6 +128,8 @@ store(const KvmrNmcliChange *change, GKeyFile *profile)
     if (!natives || !kvmr_nm_add(nm, natives, change->in_memory, &error))
         return kvmr_nmcli_fail_with(error);
     tell(nm, g_ptr_array_index(natives, 0));
+    warn_of_same_interface(nm, g_ptr_array_index(natives, 0));
+    warn_of_findings(g_ptr_array_index(natives, 0));
     return KVMR_NMCLI_EXIT_OK;
 }
 

@@ -8,38 +8,77 @@
 
 #include "cli/nmcli/kvmr-nmcli-change.h"
 #include "cli/nmcli/kvmr-nmcli-run.h"
+#include "setting/kvmr-ifname.h"
+
+static gboolean
+is_interface(KvmrSetting *setting, const char *property, const char *answer, GError **error)
+{
+    return kvmr_ifname_verify(answer, error);
+}
+
+/* Returns: whether each of a comma-separated list is an address with a length */
+static gboolean
+are_addresses(KvmrSetting *setting, const char *property, const char *answer, GError **error)
+{
+    g_auto(GStrv) list = g_strsplit(answer, ",", -1);
+    KvmrAddress4 address;
+
+    for (guint i = 0; list[i]; i++) {
+        if (!kvmr_address4_parse(g_strstrip(list[i]), &address, error))
+            return FALSE;
+    }
+    return TRUE;
+}
+
+static gboolean
+is_of_setting(KvmrSetting *setting, const char *property, const char *answer, GError **error)
+{
+    return kvmr_setting_set(setting, kvmr_setting_find_alias(property), 0, answer, error);
+}
 
 /**
  * @property: what the answer is the value of
- * @same: another name of it, or NULL
- * @verify: checks the answer by the setting's own rules; native ones nmcli checks at the end
+ * @same: another name of it
+ * @verify: checks the answer before the next question; @setting is for that alone
  */
 typedef struct {
     const char *property;
     const char *same;
     const char *question;
-    gboolean    verify;
+    gboolean (*verify)(KvmrSetting *setting,
+                       const char  *property,
+                       const char  *answer,
+                       GError     **error);
 } Question;
 
 static const Question required[] = {
     {"ifname",
      "connection.interface-name",
      N_("Interface of the guests' switch, such as br-ex"),
-     FALSE},
+     is_interface},
     {"ip4",
      "ipv4.addresses",
      N_("Its IPv4 address, the guests' gateway (10.136.11.254/24)"),
-     FALSE},
+     are_addresses},
 };
 
 static const Question optional[] = {
-    {"uplink", "kvm-routed.uplinks", N_("Uplinks into the host's own LAN (scenario II)"), TRUE},
-    {"hipersockets", "kvm-routed.hipersockets", N_("HiperSockets links (scenario III)"), TRUE},
-    {"peer", "kvm-routed.peers", N_("Peers, each as SUBNET GATEWAY, with commas between"), TRUE},
+    {"uplink",
+     "kvm-routed.uplinks",
+     N_("Uplinks into the host's own LAN (scenario II)"),
+     is_of_setting},
+    {"hipersockets",
+     "kvm-routed.hipersockets",
+     N_("HiperSockets links (scenario III)"),
+     is_of_setting},
+    {"peer",
+     "kvm-routed.peers",
+     N_("Peers, each as SUBNET GATEWAY, with commas between"),
+     is_of_setting},
     {"masquerade",
      "kvm-routed.masquerade",
      N_("Links into foreign networks, with masquerade (scenario IV)"),
-     TRUE},
+     is_of_setting},
 };
 
 static gboolean
@@ -83,8 +122,7 @@ is_valid(const Question *question, const char *answer)
     g_autoptr(KvmrSetting) nothing = kvmr_setting_new();
     g_autoptr(GError) error = NULL;
 
-    if (!question->verify ||
-        kvmr_setting_set(nothing, kvmr_setting_find_alias(question->property), 0, answer, &error))
+    if (question->verify(nothing, question->property, answer, &error))
         return TRUE;
     (void) kvmr_nmcli_fail(KVMR_NMCLI_EXIT_USAGE, "%s", error->message);
     return FALSE;

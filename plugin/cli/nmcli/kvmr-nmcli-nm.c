@@ -307,6 +307,21 @@ kvmr_nm_find_first(KvmrNm *self, const char *selector, const char *name, GError 
     return first;
 }
 
+GPtrArray *
+kvmr_nm_find_interface(KvmrNm *self, const char *interface, GError **error)
+{
+    GPtrArray *all = read_all(self, error);
+
+    for (guint i = all ? all->len : 0; i > 0; i--) {
+        const KvmrNmProfile *profile = g_ptr_array_index(all, i - 1);
+
+        if (!kvmr_nm_profile_is_ours(profile) ||
+            strcmp(kvmr_nm_profile_get(profile, "interface-name"), interface) != 0)
+            g_ptr_array_remove_index(all, i - 1);
+    }
+    return all;
+}
+
 /* ---- changing ---- */
 
 static GVariant *

@@ -51,6 +51,12 @@ KvmrNmProfile *
 kvmr_nm_find_first(KvmrNm *self, const char *selector, const char *name, GError **error);
 
 /**
+ * kvmr_nm_find_interface: the kvm-routed profiles of a guest interface, of which one can be up
+ * Returns: (transfer full) (element-type KvmrNmProfile)
+ */
+GPtrArray *kvmr_nm_find_interface(KvmrNm *self, const char *interface, GError **error);
+
+/**
  * kvmr_nm_add: adds all profiles, or none
  * @keyfiles: (element-type GKeyFile): native ones
  * @in_memory: whether they are gone after a reboot

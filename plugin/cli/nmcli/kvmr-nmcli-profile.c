@@ -8,7 +8,6 @@
 #include "cli/kvmr-page.h"
 #include "cli/nmcli/kvmr-nmcli-run.h"
 #include "setting/kvmr-error.h"
-#include "setting/kvmr-identity.h"
 #include "setting/kvmr-profile.h"
 #include "setting/kvmr-text.h"
 
@@ -290,18 +289,6 @@ change_native(GKeyFile *before, const KvmrNmcliChange *change, GKeyFile **native
     return status;
 }
 
-/* The pinned MAC would go on saying that this is a kvm-routed bridge which lost its setting. */
-static void
-drop_made_mac(GKeyFile *profile)
-{
-    g_autofree char *uuid = g_key_file_get_string(profile, CONNECTION, "uuid", NULL);
-    g_autofree char *mac = g_key_file_get_string(
-        profile, KVMR_NMCLI_NATIVE_TYPE, "mac-address", NULL);
-
-    if (uuid && mac && kvmr_identity_made_mac(uuid, mac))
-        (void) g_key_file_remove_key(profile, KVMR_NMCLI_NATIVE_TYPE, "mac-address", NULL);
-}
-
 static int
 verify(GKeyFile *profile)
 {
@@ -319,7 +306,6 @@ become_ours(GKeyFile **native, const KvmrSetting *setting)
     g_autoptr(GError) error = NULL;
     const KvmrNativeProfile *guest;
 
-    put_setting(*native, NULL, FALSE);
     put_setting(*native, setting, TRUE);
     expanded = kvmr_profile_expand(*native, &error);
     if (!expanded)
@@ -349,13 +335,14 @@ kvmr_nmcli_profile_modify(GKeyFile *before, const KvmrNmcliChange *change, GKeyF
     status = change_native(before, change, &native);
     if (status != KVMR_NMCLI_EXIT_OK)
         return status;
-    put_setting(native, setting, is_unexpanded(before));
-    if (!setting)
-        drop_made_mac(native);
-    else if (!kvmr_nmcli_profile_is_ours(before))
+    if (!setting) {
+        kvmr_profile_give_up(native);
+    } else if (!kvmr_nmcli_profile_is_ours(before)) {
         status = become_ours(&native, setting);
-    else
+    } else {
+        put_setting(native, setting, is_unexpanded(before));
         status = verify(native);
+    }
     if (status == KVMR_NMCLI_EXIT_OK)
         *profile = g_steal_pointer(&native);
     return status;

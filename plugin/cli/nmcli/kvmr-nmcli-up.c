@@ -7,6 +7,7 @@
 #include "cli/kvmr-bus.h"
 #include "cli/kvmr-client.h"
 #include "cli/kvmr-page.h"
+#include "cli/nmcli/kvmr-nmcli-findings.h"
 #include "cli/nmcli/kvmr-nmcli-nm.h"
 #include "cli/nmcli/kvmr-nmcli-run.h"
 #include "cli/nmcli/kvmr-nmcli.h"
@@ -33,28 +34,12 @@ typedef struct {
     gboolean    late;
 } Wait;
 
-/* One line for each finding, with what cures it. */
 static void
-print_findings(const KvmrInfo *network)
+print_findings_of(const KvmrInfo *network)
 {
     g_autoptr(GVariant) findings = kvmr_info_list(network, "Findings");
 
-    for (gsize i = 0; i < g_variant_n_children(findings); i++) {
-        g_autoptr(GVariant) finding = g_variant_get_child_value(findings, i);
-        const char      *hint = kvmr_dict_string(finding, "hint");
-        g_autofree char *text = g_strdup_printf("%s: %s%s%s",
-                                                kvmr_dict_string(finding, "code"),
-                                                kvmr_dict_string(finding, "message"),
-                                                *hint ? "; " : "",
-                                                hint);
-        g_autofree char *printable = kvmr_printable(text);
-
-        (void) fprintf(stderr,
-                       strcmp(kvmr_dict_string(finding, "severity"), "error") == 0
-                           ? _("Error: %s\n")
-                           : _("Warning: %s\n"),
-                       printable);
-    }
+    kvmr_nmcli_print_findings(findings, kvmr_info_string(network, "StateReason"));
 }
 
 static KvmrInfo *
@@ -95,14 +80,16 @@ judge(Wait *self, const KvmrInfo *network)
                                _("'%s' is up in NetworkManager, but its guests are not routed: %s"),
                                self->id,
                                kvmr_info_string(network, "StateReason"));
-        print_findings(network);
+        print_findings_of(network);
         return KVMR_NMCLI_EXIT_ACTIVATION;
     }
     if (strcmp(state, "degraded") == 0)
         print_degraded(self, network);
     else if (strcmp(state, "active") != 0)
         return -1;
-    print_findings(network);
+    print_findings_of(network);
+    if (strcmp(state, "active") == 0)
+        (void) printf(_("The guests of '%s' are routed.\n"), self->id);
     return KVMR_NMCLI_EXIT_OK;
 }
 
