@@ -49,7 +49,7 @@ on_ready(KvmrChanger *changer, KvmrTries *self)
     for (guint i = 0; i < self->jobs->len; i++) {
         KvmrTryJob *job = g_ptr_array_index(self->jobs, i);
 
-        if (job->subject->state != KVMR_TRY_RUNNING)
+        if (!kvmr_try_job_waits(job) || job->work)
             continue;
         (void) kvmr_try_job_set_state(job, KVMR_TRY_APPLYING, NULL, NULL);
         kvmr_try_job_start(job, KVMR_CHANGE_APPLY);
@@ -304,8 +304,8 @@ kvmr_tries_settle(KvmrTries *self, const char *name)
 {
     KvmrTryJob *job = find(self, name);
 
-    if (job && job->subject->state == KVMR_TRY_APPLYING && !job->work)
-        (void) kvmr_try_job_set_state(job, KVMR_TRY_RUNNING, NULL, NULL);
+    if (job)
+        kvmr_try_job_settle(job);
 }
 
 void

@@ -16,8 +16,8 @@ typedef struct _KvmrTries KvmrTries;
 /**
  * KvmrTriesListener:
  * @changed: kvmr_tries_list() says something else now
- * @done: @subject was applied, kept or taken back; once the host is what that demands,
- *   kvmr_tries_settle() is to be called
+ * @done: the changer has applied, stored or taken back @subject; once the host is what that
+ *   demands, kvmr_tries_settle() is to be called
  */
 typedef struct {
     void (*changed)(gpointer user_data);
@@ -72,7 +72,10 @@ void     kvmr_tries_revert_async(KvmrTries          *self,
                                  gpointer            user_data);
 gboolean kvmr_tries_end_finish(KvmrTries *self, GAsyncResult *result, GError **error);
 
-/** The host is what @name, which is done, demands: from now on its failure counts. */
+/**
+ * The host is what @name, which is done, demands: it runs, and from now on its failure counts; or
+ * it has ended, and who asked for that is answered.
+ */
 void kvmr_tries_settle(KvmrTries *self, const char *name);
 
 /** The network @uuid failed because of @reason: if it is being tried, take it back at once. */

@@ -241,6 +241,67 @@ test_asked_back(Fixture *fixture, gconstpointer data)
 }
 
 static void
+iterate(void)
+{
+    while (g_main_context_iteration(NULL, FALSE))
+        ;
+}
+
+/* Who asked finds the host as it was: it is not answered before the host has followed. */
+static void
+test_answered_when_settled(Fixture *fixture, gconstpointer data)
+{
+    End          how[] = {kvmr_tries_revert_async, kvmr_tries_confirm_async};
+    End          other[] = {kvmr_tries_confirm_async, kvmr_tries_revert_async};
+    KvmrTryState on_the_way[] = {KVMR_TRY_REVERTING, KVMR_TRY_KEEPING};
+    KvmrTryState ended[] = {KVMR_TRY_REVERTED, KVMR_TRY_KEPT};
+
+    for (guint i = 0; i < G_N_ELEMENTS(how); i++) {
+        g_autofree char *name = begin_a(fixture, LONG);
+        g_autoptr(GAsyncResult) result = NULL;
+        g_autoptr(GError) error = NULL;
+
+        wait_state(fixture, name, KVMR_TRY_RUNNING);
+        fixture->settles = FALSE;
+        how[i](fixture->tries, name, on_result, &result);
+        iterate();
+        g_assert_null(result);
+        wait_state(fixture, name, on_the_way[i]);
+        g_assert_true(kvmr_tries_are_live(fixture->tries));
+        g_assert_false(end(fixture, other[i], name, &error));
+        fixture->settles = TRUE;
+        kvmr_tries_settle(fixture->tries, name);
+        wait_state(fixture, name, ended[i]);
+        g_clear_error(&error);
+        g_assert_true(kvmr_tries_end_finish(fixture->tries, wait_result(&result), &error));
+        g_assert_no_error(error);
+    }
+    assert_log(fixture, "apply revert apply keep");
+}
+
+/* An earlier word about what was applied does not end what cannot be taken back yet. */
+static void
+test_settled_late(Fixture *fixture, gconstpointer data)
+{
+    g_autofree char *name = NULL;
+    g_autoptr(GError) error = NULL;
+
+    fixture->settles = FALSE;
+    name = begin_a(fixture, LONG);
+    iterate();
+    fixture->changer->fail[KVMR_CHANGE_REVERT] = 1;
+    g_test_expect_message(NULL, G_LOG_LEVEL_MESSAGE, "*taken back*");
+    g_test_expect_message(NULL, G_LOG_LEVEL_WARNING, "*not taken back yet*");
+    g_assert_false(end(fixture, kvmr_tries_revert_async, name, &error));
+    g_test_assert_expected_messages();
+    kvmr_tries_settle(fixture->tries, name);
+    wait_state(fixture, name, KVMR_TRY_REVERTING);
+    fixture->settles = TRUE;
+    wait_state(fixture, name, KVMR_TRY_REVERTED);
+    assert_log(fixture, "apply revert revert");
+}
+
+static void
 test_asked_too_early(Fixture *fixture, gconstpointer data)
 {
     g_autofree char *name = NULL;
@@ -464,6 +525,7 @@ test_network_failed(Fixture *fixture, gconstpointer data)
     kvmr_tries_network_failed(fixture->tries, UUID_B, "another one");
     wait_state(fixture, name, KVMR_TRY_RUNNING);
     kvmr_tries_network_failed(fixture->tries, UUID_A, "no way");
+    fixture->settles = TRUE;
     wait_state(fixture, name, KVMR_TRY_REVERTED);
     assert_reason(fixture, name, "no way");
 }
@@ -475,6 +537,22 @@ test_changer_back(Fixture *fixture, gconstpointer data)
     g_autofree char *name = begin_a(fixture, LONG);
 
     wait_state(fixture, name, KVMR_TRY_RUNNING);
+    kvmr_changer_emit_ready(KVMR_CHANGER(fixture->changer));
+    wait_state(fixture, name, KVMR_TRY_RUNNING);
+    assert_log(fixture, "apply apply");
+}
+
+/* … also where the host had not followed yet. */
+static void
+test_changer_back_at_once(Fixture *fixture, gconstpointer data)
+{
+    g_autofree char *name = NULL;
+
+    fixture->settles = FALSE;
+    name = begin_a(fixture, LONG);
+    iterate();
+    wait_state(fixture, name, KVMR_TRY_APPLYING);
+    fixture->settles = TRUE;
     kvmr_changer_emit_ready(KVMR_CHANGER(fixture->changer));
     wait_state(fixture, name, KVMR_TRY_RUNNING);
     assert_log(fixture, "apply apply");
@@ -511,6 +589,8 @@ main(int argc, char **argv)
         {"/tries/deadline", test_deadline},
         {"/tries/deadline-while-applying", test_deadline_while_applying},
         {"/tries/asked-back", test_asked_back},
+        {"/tries/answered-when-settled", test_answered_when_settled},
+        {"/tries/settled-late", test_settled_late},
         {"/tries/asked-too-early", test_asked_too_early},
         {"/tries/cannot-apply", test_cannot_apply},
         {"/tries/cannot-keep", test_cannot_keep},
@@ -525,6 +605,7 @@ main(int argc, char **argv)
         {"/tries/begun-in-the-future", test_begun_in_the_future},
         {"/tries/network-failed", test_network_failed},
         {"/tries/changer-back", test_changer_back},
+        {"/tries/changer-back-at-once", test_changer_back_at_once},
         {"/tries/forgotten", test_forgotten},
     };
 
