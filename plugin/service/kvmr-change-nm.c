@@ -500,10 +500,11 @@ run_again(Work *work, const char *uuid)
     NMDevice      *device;
 
     if (is_taken(work) || !find_stored(work, uuid)) {
-        g_warning(_("the profile %s that had %s before the try does not get it back: it was "
-                    "deleted meanwhile, or another one has it"),
-                  uuid,
-                  subject->interface);
+        kvmr_try_log(subject,
+                     KVMR_MESSAGE_TRY_NOT_BACK,
+                     _("the profile %s that ran before the try is not brought up again: it was "
+                       "deleted meanwhile, or another one has the interface"),
+                     uuid);
         succeed(work);
         return;
     }

@@ -103,7 +103,7 @@ begin(KvmrTryJob *job, guint timeout, GError **error)
     subject->deadline = subject->started + (gint64) timeout * G_USEC_PER_SEC;
     if (!kvmr_try_job_set_state(job, KVMR_TRY_APPLYING, NULL, error))
         return FALSE;
-    g_message(_("%s (%s): being tried for %u s"), subject->id, subject->interface, timeout);
+    kvmr_try_log(subject, KVMR_MESSAGE_TRY_BEGUN, _("being tried for %u s"), timeout);
     kvmr_try_job_start(job, KVMR_CHANGE_APPLY);
     return TRUE;
 }
@@ -360,7 +360,7 @@ kvmr_tries_forget_ended(KvmrTries *self)
     if (self->jobs->len == before)
         return;
     if (!kvmr_tries_save(self, &error))
-        g_warning("%s", error->message);
+        kvmr_log(KVMR_MESSAGE_STATE_FILE, NULL, "%s", error->message);
     self->listener.changed(self->user_data);
 }
 
@@ -373,7 +373,7 @@ read_file(KvmrTries *self)
     gint64 now = kvmr_alarm_now();
 
     if (!keyfile) {
-        g_warning("%s", error->message);
+        kvmr_log(KVMR_MESSAGE_STATE_FILE, NULL, "%s", error->message);
         return;
     }
     list = kvmr_tries_from_keyfile(keyfile);

@@ -103,7 +103,7 @@ kvmr_try_job_set_state(KvmrTryJob *job, KvmrTryState state, const char *reason, 
             g_propagate_error(save_error, g_steal_pointer(&error));
             return FALSE;
         }
-        g_warning("%s", error->message);
+        kvmr_log(KVMR_MESSAGE_STATE_FILE, NULL, "%s", error->message);
     }
     kvmr_tries_set_alarm(self);
     self->listener.changed(self->user_data);
@@ -140,7 +140,7 @@ retry_later(KvmrTries *self)
 void
 kvmr_try_job_revert(KvmrTryJob *job, const char *reason)
 {
-    g_message(_("%s (%s): taken back: %s"), job->subject->id, job->subject->interface, reason);
+    kvmr_try_log(job->subject, KVMR_MESSAGE_TRY_ENDING, _("taken back: %s"), reason);
     (void) kvmr_try_job_set_state(job, KVMR_TRY_REVERTING, reason, NULL);
     if (job->work)
         g_cancellable_cancel(job->work);
@@ -161,10 +161,10 @@ done(KvmrTryJob *job)
 static void
 end(KvmrTryJob *job, KvmrTryState state)
 {
-    g_message("%s (%s): %s",
-              job->subject->id,
-              job->subject->interface,
-              state == KVMR_TRY_KEPT ? _("the try is kept") : _("is as it was before the try"));
+    if (state == KVMR_TRY_KEPT)
+        kvmr_try_log(job->subject, KVMR_MESSAGE_TRY_KEPT, _("kept, and stored on disk"));
+    else
+        kvmr_try_log(job->subject, KVMR_MESSAGE_TRY_BACK, _("as before the try"));
     job->tries->retry_seconds = 0;
     (void) kvmr_try_job_set_state(job, state, NULL, NULL);
     kvmr_try_job_answer(job, NULL);
@@ -210,8 +210,7 @@ kept(KvmrTryJob *job, const GError *error)
         done(job);
         return;
     }
-    g_warning(
-        _("%s (%s): not kept: %s"), job->subject->id, job->subject->interface, error->message);
+    kvmr_try_log(job->subject, KVMR_MESSAGE_TRY_NOT_KEPT, _("not kept: %s"), error->message);
     (void) kvmr_try_job_set_state(job, KVMR_TRY_RUNNING, error->message, NULL);
     kvmr_try_job_answer(job, error);
 }
@@ -223,12 +222,13 @@ reverted(KvmrTryJob *job, const GError *error)
         done(job);
         return;
     }
-    g_warning(_("%s (%s): not taken back yet: %s"),
-              job->subject->id,
-              job->subject->interface,
-              error->message);
-    kvmr_try_job_answer(job, error);
     retry_later(job->tries);
+    kvmr_try_log(job->subject,
+                 KVMR_MESSAGE_TRY_NOT_BACK,
+                 _("not taken back yet: %s; tried again within %u s"),
+                 error->message,
+                 job->tries->retry_seconds);
+    kvmr_try_job_answer(job, error);
 }
 
 static void

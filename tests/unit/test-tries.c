@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include "fake-changer.h"
+#include "log-fixture.h"
 #include "service/kvmr-alarm.h"
 #include "service/kvmr-tries.h"
 #include "setting/kvmr-error.h"
@@ -180,14 +181,23 @@ assert_log(Fixture *fixture, const char *expected)
 static void
 test_kept(Fixture *fixture, gconstpointer data)
 {
-    g_autofree char *name = begin_a(fixture, LONG);
+    g_autofree char *name = NULL;
+    g_autoptr(GPtrArray) messages = NULL;
     g_autoptr(GError) error = NULL;
 
+    log_begin();
+    name = begin_a(fixture, LONG);
     g_assert_true(kvmr_tries_are_live(fixture->tries));
     wait_state(fixture, name, KVMR_TRY_RUNNING);
     g_assert_true(end(fixture, kvmr_tries_confirm_async, name, &error));
     g_assert_no_error(error);
     wait_state(fixture, name, KVMR_TRY_KEPT);
+    messages = log_end();
+    LOG_ASSERT(messages, "a (br-a): being tried for 300 s", "a (br-a): kept, and stored on disk");
+    g_assert_cmpstr(log_field(messages, 0, "KVM_ROUTED_NETWORK"), ==, "a");
+    g_assert_cmpstr(log_field(messages, 0, "KVM_ROUTED_UUID"), ==, UUID_A);
+    g_assert_cmpstr(log_field(messages, 0, "KVM_ROUTED_INTERFACE"), ==, "br-a");
+    g_assert_cmpuint(strlen(log_field(messages, 0, "MESSAGE_ID")), ==, 32);
     g_assert_false(kvmr_tries_are_live(fixture->tries));
     assert_log(fixture, "apply keep");
     /* Once more is as well; the other way is not possible any more. */
@@ -284,16 +294,17 @@ static void
 test_settled_late(Fixture *fixture, gconstpointer data)
 {
     g_autofree char *name = NULL;
+    g_autoptr(GPtrArray) messages = NULL;
     g_autoptr(GError) error = NULL;
 
     fixture->settles = FALSE;
     name = begin_a(fixture, LONG);
     iterate();
     fixture->changer->fail[KVMR_CHANGE_REVERT] = 1;
-    g_test_expect_message(NULL, G_LOG_LEVEL_MESSAGE, "*taken back*");
-    g_test_expect_message(NULL, G_LOG_LEVEL_WARNING, "*not taken back yet*");
+    log_begin();
     g_assert_false(end(fixture, kvmr_tries_revert_async, name, &error));
-    g_test_assert_expected_messages();
+    messages = log_end();
+    LOG_ASSERT(messages, "*: taken back: *", "*: not taken back yet: *");
     kvmr_tries_settle(fixture->tries, name);
     wait_state(fixture, name, KVMR_TRY_REVERTING);
     fixture->settles = TRUE;
@@ -335,13 +346,16 @@ static void
 test_cannot_keep(Fixture *fixture, gconstpointer data)
 {
     g_autofree char *name = begin_a(fixture, LONG);
+    g_autoptr(GPtrArray) messages = NULL;
     g_autoptr(GError) error = NULL;
 
     wait_state(fixture, name, KVMR_TRY_RUNNING);
     fixture->changer->fail[KVMR_CHANGE_KEEP] = 1;
-    g_test_expect_message(NULL, G_LOG_LEVEL_WARNING, "*not kept: cannot keep*");
+    log_begin();
     g_assert_false(end(fixture, kvmr_tries_confirm_async, name, &error));
-    g_test_assert_expected_messages();
+    messages = log_end();
+    LOG_ASSERT(messages, "a (br-a): not kept: cannot keep");
+    g_assert_cmpstr(log_field(messages, 0, "PRIORITY"), ==, "3");
     g_assert_error(error, KVMR_ERROR, KVMR_ERROR_NETWORK_MANAGER);
     g_clear_error(&error);
     wait_state(fixture, name, KVMR_TRY_RUNNING);
@@ -354,14 +368,18 @@ static void
 test_cannot_take_back(Fixture *fixture, gconstpointer data)
 {
     g_autofree char *name = begin_a(fixture, LONG);
+    g_autoptr(GPtrArray) messages = NULL;
     g_autoptr(GError) error = NULL;
 
     wait_state(fixture, name, KVMR_TRY_RUNNING);
     fixture->changer->fail[KVMR_CHANGE_REVERT] = 1;
-    g_test_expect_message(NULL, G_LOG_LEVEL_MESSAGE, "*taken back*");
-    g_test_expect_message(NULL, G_LOG_LEVEL_WARNING, "*not taken back yet: cannot revert*");
+    log_begin();
     g_assert_false(end(fixture, kvmr_tries_revert_async, name, &error));
-    g_test_assert_expected_messages();
+    messages = log_end();
+    LOG_ASSERT(messages,
+               "a (br-a): taken back: as somebody asked for",
+               "a (br-a): not taken back yet: cannot revert; tried again within 1 s");
+    g_assert_cmpstr(log_field(messages, 1, "PRIORITY"), ==, "3");
     g_assert_error(error, KVMR_ERROR, KVMR_ERROR_NETWORK_MANAGER);
     g_assert_true(kvmr_tries_are_live(fixture->tries));
     wait_state(fixture, name, KVMR_TRY_REVERTED);
