@@ -477,18 +477,20 @@ take_away(Work *work)
     NMRemoteConnection *stored = find_stored(work, subject->uuid);
     NMActiveConnection *active = kvmr_nm_find_active(work->client, subject->uuid);
 
-    /* Somebody may have stored it meanwhile: that is none of ours to delete. */
-    if (stored && subject->stored == KVMR_TRY_STORED_NONE &&
-        nm_remote_connection_get_unsaved(stored)) {
-        if (!work->asked.deleted)
-            delete (work, stored);
+    /* First: without its profile the interface would be nobody's in the next life of a
+     * NetworkManager that dies just then. */
+    if (active) {
+        watch(work, active);
+        if (!work->asked.down)
+            deactivate(work, active);
         return FALSE;
     }
-    if (!active)
+    /* Somebody may have stored it meanwhile: that is none of ours to delete. */
+    if (!stored || subject->stored != KVMR_TRY_STORED_NONE ||
+        !nm_remote_connection_get_unsaved(stored))
         return TRUE;
-    watch(work, active);
-    if (!work->asked.down)
-        deactivate(work, active);
+    if (!work->asked.deleted)
+        delete (work, stored);
     return FALSE;
 }
 

@@ -7,7 +7,7 @@ import json
 import labcase
 from test_dbus import NOBODY
 from test_lifecycle import Pinging
-from trycase import (FILE, KEPT, LONG, NAME, NOT_FOUND, NOT_KEPT, STORED, USAGE, UUID,
+from trycase import (FILE, IN_MEMORY, KEPT, LONG, NAME, NOT_FOUND, NOT_KEPT, STORED, USAGE, UUID,
                      Terminal, Try, boot_time)
 
 
@@ -85,8 +85,9 @@ class Change(Try):
         command = self.begin(NAME)
         self.assertEqual(self.peers(), ["10.136.12.0/24"])
         self.assertEqual(self.end("--revert").returncode, 0)
-        self.assertEqual(command.ended(), NOT_KEPT)
+        # When that is answered, not some time later.
         self.assertEqual(self.peers(), ["10.136.12.0/24", "10.137.12.0/24"])
+        self.assertEqual(command.ended(), NOT_KEPT)
         self.assert_back(before)
 
     def test_went_down_meanwhile(self):
@@ -147,6 +148,19 @@ class Others(Try):
         self.assertEqual(command.ended(), NOT_KEPT)
         self.assertIn("as somebody asked for", command.err)
         self.assert_back(before)
+
+    def test_stored_in_memory_only(self):
+        """What a reboot would end is stored on disk when it is kept, as the command says."""
+        path = f"{IN_MEMORY}/guests11.nmconnection"
+        self.lpar.write_file(path, self.lpar.expand(self.profile()))
+        self.lpar.run("chmod", "600", path)
+        self.lpar.nmcli("connection", "load", path)
+        command = self.begin(NAME)
+        self.assertEqual(self.lpar.sh(f"grep -rl {UUID} {STORED} || :").stdout, "")
+        self.assertEqual(self.end("--confirm").returncode, 0)
+        self.assertEqual(command.ended(), KEPT)
+        self.assertEqual(self.lpar.sh(f"grep -l {UUID} {STORED}/*").stdout,
+                         f"{STORED}/guests11.nmconnection\n")
 
     def test_another_version_stored_and_down(self):
         self.lpar.load_profile(self.profile(), NAME)
