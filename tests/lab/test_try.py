@@ -310,10 +310,12 @@ class Refused(Try):
 class AtATerminal(Try):
     """What the person there sees and says."""
 
-    def at_terminal(self, timeout=LONG):
+    def at_terminal(self, timeout=LONG, typed=None):
         terminal = Terminal(self.lpar, "kvm-routedctl", "try", self.write(self.profile()),
                             "--timeout", str(timeout))
         self.addCleanup(terminal.process.kill)
+        if typed:
+            terminal.type(typed)
         terminal.wait_for(r"Keep it\? \[y/N\] ")
         return terminal
 
@@ -338,6 +340,14 @@ class AtATerminal(Try):
                 self.assertEqual(terminal.ended(), NOT_KEPT)
                 self.assertIn("is taken back: everything is as it was before", terminal.text)
                 self.assert_back(before)
+
+    def test_typed_before_it_was_asked(self):
+        """That is no answer: an impatient Enter takes nothing back, a pasted y keeps nothing."""
+        terminal = self.at_terminal(typed="y\n")
+        terminal.wait_for(r"\0337.*Taken back in \d+ s\.")
+        self.assertEqual(self.wait_state("running")["id"], NAME)
+        terminal.type("n\n")
+        self.assertEqual(terminal.ended(), NOT_KEPT)
 
     def test_end_of_input(self):
         """Nobody answers any more: the deadline does."""

@@ -424,6 +424,22 @@ test_cannot_write(Fixture *fixture, gconstpointer data)
     g_assert_cmpint(g_chmod(fixture->directory, 0700), ==, 0);
 }
 
+/* What a next life would refuse to read is as good as not written. */
+static void
+test_too_large(Fixture *fixture, gconstpointer data)
+{
+    g_autofree char *text = g_strnfill(5 * 1024 * 1024, '#');
+    g_autoptr(KvmrTry) subject = kvmr_try_new(UUID_A, "a", "br-a", text);
+    g_autoptr(GAsyncResult) result = NULL;
+    g_autoptr(GError) error = NULL;
+
+    kvmr_tries_begin_async(fixture->tries, subject, LONG, on_result, &result);
+    g_assert_false(kvmr_tries_begin_finish(fixture->tries, wait_result(&result), &error));
+    g_assert_error(error, KVMR_ERROR, KVMR_ERROR_STATE);
+    assert_log(fixture, "");
+    g_assert_false(kvmr_tries_are_live(fixture->tries));
+}
+
 static void
 test_killed_while_applying(Fixture *fixture, gconstpointer data)
 {
@@ -615,6 +631,7 @@ main(int argc, char **argv)
         {"/tries/cannot-take-back", test_cannot_take_back},
         {"/tries/one-at-a-time", test_one_at_a_time},
         {"/tries/cannot-write", test_cannot_write},
+        {"/tries/too-large", test_too_large},
         {"/tries/killed-while-applying", test_killed_while_applying},
         {"/tries/killed-while-running", test_killed_while_running},
         {"/tries/killed-while-keeping", test_killed_while_keeping},
