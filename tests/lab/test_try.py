@@ -3,6 +3,7 @@
 
 import contextlib
 import json
+import re
 
 import labcase
 from test_dbus import NOBODY
@@ -89,6 +90,22 @@ class Change(Try):
         self.assertEqual(self.peers(), ["10.136.12.0/24", "10.137.12.0/24"])
         self.assertEqual(command.ended(), NOT_KEPT)
         self.assert_back(before)
+
+    def test_not_stored_by_restore(self):
+        """Where an editor dropped the setting, what is put back is not what is only tried."""
+        self.bring_up()
+        native = self.lpar.expand(self.profile())
+        self.lpar.load_profile(re.sub(r"(?ms)^\[user\]$.*?(?=^\[|\Z)", "", native), NAME)
+        before = self.fingerprint()
+        command = self.begin(self.changed())
+        result = self.lpar.run("kvm-routedctl", "restore", NAME, check=False)
+        self.assertEqual(result.returncode, NOT_KEPT)
+        self.assertIn("is being tried", result.stderr)
+        self.assertEqual(self.end("--revert").returncode, 0)
+        self.assertEqual(command.ended(), NOT_KEPT)
+        self.assert_back(before)
+        self.lpar.run("kvm-routedctl", "restore", NAME)
+        self.assertIn("10.137.12.0/24", self.lpar.sh(f"cat {STORED}/*").stdout)
 
     def test_went_down_meanwhile(self):
         """By what was tried, or by somebody: it ran before, so it runs again, as it did."""

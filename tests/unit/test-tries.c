@@ -404,7 +404,11 @@ test_one_at_a_time(Fixture *fixture, gconstpointer data)
     g_assert_no_error(error);
     g_assert_nonnull(other);
 
+    g_assert_false(kvmr_tries_verify_none(fixture->tries, UUID_A, &error));
+    g_assert_error(error, KVMR_ERROR, KVMR_ERROR_BUSY);
+    g_clear_error(&error);
     g_assert_true(end(fixture, kvmr_tries_revert_async, name, &error));
+    g_assert_true(kvmr_tries_verify_none(fixture->tries, UUID_A, &error));
     again = begin_a(fixture, LONG);
     g_assert_cmpstr(again, !=, name);
     g_assert_null(find(fixture, name)); /* only the last of each is remembered */
@@ -592,6 +596,28 @@ test_changer_back_at_once(Fixture *fixture, gconstpointer data)
     assert_log(fixture, "apply apply");
 }
 
+/* Nobody waits in vain for a changer that may be away for long; it is done when it is back. */
+static void
+test_changer_away(Fixture *fixture, gconstpointer data)
+{
+    End          how[] = {kvmr_tries_revert_async, kvmr_tries_confirm_async};
+    const char  *says[] = {"*a is taken back as soon as*", "*a is kept as soon as*"};
+    KvmrTryState ended[] = {KVMR_TRY_REVERTED, KVMR_TRY_KEPT};
+
+    for (guint i = 0; i < G_N_ELEMENTS(how); i++) {
+        g_autofree char *name = begin_a(fixture, LONG);
+        g_autoptr(GError) error = NULL;
+
+        wait_state(fixture, name, KVMR_TRY_RUNNING);
+        fixture->changer->away = TRUE;
+        g_assert_false(end(fixture, how[i], name, &error));
+        g_assert_error(error, KVMR_ERROR, KVMR_ERROR_NETWORK_MANAGER);
+        g_assert_true(g_pattern_match_simple(says[i], error->message));
+        fixture->changer->away = FALSE;
+        wait_state(fixture, name, ended[i]);
+    }
+}
+
 static void
 test_forgotten(Fixture *fixture, gconstpointer data)
 {
@@ -641,6 +667,7 @@ main(int argc, char **argv)
         {"/tries/network-failed", test_network_failed},
         {"/tries/changer-back", test_changer_back},
         {"/tries/changer-back-at-once", test_changer_back_at_once},
+        {"/tries/changer-away", test_changer_away},
         {"/tries/forgotten", test_forgotten},
     };
 
