@@ -5,6 +5,7 @@
 #include <glib/gi18n-lib.h>
 #include <stdio.h>
 #include <string.h>
+#include <termios.h>
 #include <unistd.h>
 
 #include "cli/kvmr-try-client.h"
@@ -149,6 +150,8 @@ kvmr_try_dialog_ask(KvmrTryDialog *self, GVariant *subject)
         g_variant_unref(before);
     line = remaining_line(self);
     text = g_strconcat(line, "\n", _("Keep it? [y/N] "), NULL);
+    /* What was typed before it was asked, is no answer. */
+    (void) tcflush(STDIN_FILENO, TCIFLUSH);
     write_now(text);
     self->open = TRUE;
     if (!self->input_id)

@@ -27,6 +27,12 @@ typedef enum {
     KVMR_MESSAGE_NOT_ANNOUNCED, /* guests could not be announced to the LAN */
     KVMR_MESSAGE_REFUSED,       /* a caller may not do what it asked for */
     KVMR_MESSAGE_CANNOT_RUN,    /* the service cannot start, or has to end */
+    KVMR_MESSAGE_TRY_BEGUN,     /* a profile is being tried */
+    KVMR_MESSAGE_TRY_KEPT,      /* it was confirmed, and is stored */
+    KVMR_MESSAGE_TRY_NOT_KEPT,  /* it was confirmed, but cannot be stored */
+    KVMR_MESSAGE_TRY_ENDING,    /* it is being taken back */
+    KVMR_MESSAGE_TRY_BACK,      /* everything is as before it */
+    KVMR_MESSAGE_TRY_NOT_BACK,  /* something is not as before it */
     KVMR_N_MESSAGES,
 } KvmrMessage;
 

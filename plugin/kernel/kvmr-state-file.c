@@ -14,7 +14,7 @@
 #include "setting/kvmr-text.h"
 
 /* 65536 peers are less than this. */
-#define SIZE_MAX_BYTES ((off_t) 4 * 1024 * 1024)
+#define SIZE_MAX_BYTES (4 * 1024 * 1024)
 
 #define MODE_DIRECTORY (O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
 #define MODE_READ      (O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)
@@ -245,7 +245,12 @@ kvmr_state_file_write(const char *path, GKeyFile *keyfile, GError **error)
 
     if (directory < 0)
         return FALSE;
-    errsv = !groups[0] ? remove_file(directory, name) : replace_file(directory, name, data, length);
+    if (!groups[0])
+        errsv = remove_file(directory, name);
+    else if (length > SIZE_MAX_BYTES)
+        errsv = EFBIG; /* it would not be read again */
+    else
+        errsv = replace_file(directory, name, data, length);
     (void) close(directory);
     if (errsv == 0)
         return TRUE;

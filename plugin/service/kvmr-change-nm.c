@@ -18,8 +18,8 @@
  * @step_id: it is to look again what comes next
  * @activation: what was asked to be brought up
  * @patience_id, @impatient: it waits, or has waited long enough, for an interface to go
- * @asked_down, @added, @activated, @reapplied, @stored, @deleted: that was asked for once; that it
- *   has no effect is an error then, not a reason to ask for ever
+ * @asked: what this NetworkManager was asked for once; that it has no effect is an error then, not
+ * a reason to ask for ever
  */
 typedef struct {
     GTask              *task;
@@ -33,12 +33,9 @@ typedef struct {
     NMActiveConnection *activation;
     guint               patience_id;
     gboolean            impatient;
-    gboolean            asked_down;
-    gboolean            added;
-    gboolean            activated;
-    gboolean            reapplied;
-    gboolean            stored;
-    gboolean            deleted;
+    struct {
+        gboolean down, added, activated, reapplied, stored, deleted;
+    } asked;
 } Work;
 
 static void step(Work *work);
@@ -109,33 +106,27 @@ step_later(Work *work)
 }
 
 static void
-on_notify(GObject *object, GParamSpec *pspec, Work *work)
-{
-    step_later(work);
-}
-
-static void
-on_member(NMClient *client, GObject *member, Work *work)
-{
-    step_later(work);
-}
-
-static void
-on_cancelled(GCancellable *cancellable, Work *work)
-{
-    step_later(work);
-}
-
-static void
 watch(Work *work, gpointer object)
 {
     if (!object || g_hash_table_contains(work->watched, object))
         return;
     g_hash_table_add(work->watched, g_object_ref(object));
-    g_signal_connect(object, "notify", G_CALLBACK(on_notify), work);
+    g_signal_connect_swapped(object, "notify", G_CALLBACK(step_later), work);
 }
 
 /* ---- calls to NetworkManager ---- */
+
+/* Returns: (transfer full) (nullable): NULL after @work has failed, and is gone */
+static NMConnection *
+parse(Work *work, const char *text)
+{
+    g_autoptr(GError) error = NULL;
+    NMConnection *connection = kvmr_nm_connection_from_text(text, &error);
+
+    if (!connection)
+        fail(work, "%s", error->message);
+    return connection;
+}
 
 static void
 on_reapplied(GObject *object, GAsyncResult *result, gpointer user_data)
@@ -161,14 +152,11 @@ on_reapplied(GObject *object, GAsyncResult *result, gpointer user_data)
 static void
 reapply(Work *work, NMDevice *device, const char *text)
 {
-    g_autoptr(GError) error = NULL;
-    g_autoptr(NMConnection) connection = kvmr_nm_connection_from_text(text, &error);
+    g_autoptr(NMConnection) connection = parse(work, text);
 
-    work->reapplied = TRUE;
-    if (!connection) {
-        fail(work, "%s", error->message);
+    if (!connection)
         return;
-    }
+    work->asked.reapplied = TRUE;
     work->busy = TRUE;
     nm_device_reapply_async(device, connection, 0, 0, NULL, on_reapplied, work);
 }
@@ -190,7 +178,7 @@ on_activated(GObject *object, GAsyncResult *result, gpointer user_data)
 static void
 activate(Work *work, NMConnection *connection)
 {
-    work->activated = TRUE;
+    work->asked.activated = TRUE;
     work->busy = TRUE;
     nm_client_activate_connection_async(
         work->client, connection, NULL, NULL, NULL, on_activated, work);
@@ -213,7 +201,7 @@ on_deactivated(GObject *object, GAsyncResult *result, gpointer user_data)
 static void
 deactivate(Work *work, NMActiveConnection *active)
 {
-    work->asked_down = TRUE;
+    work->asked.down = TRUE;
     work->busy = TRUE;
     nm_client_deactivate_connection_async(work->client, active, NULL, on_deactivated, work);
 }
@@ -237,14 +225,11 @@ on_added(GObject *object, GAsyncResult *result, gpointer user_data)
 static void
 add(Work *work)
 {
-    g_autoptr(GError) error = NULL;
-    g_autoptr(NMConnection) connection = kvmr_nm_connection_from_text(work->subject->tried, &error);
+    g_autoptr(NMConnection) connection = parse(work, work->subject->tried);
 
-    work->added = TRUE;
-    if (!connection) {
-        fail(work, "%s", error->message);
+    if (!connection)
         return;
-    }
+    work->asked.added = TRUE;
     work->busy = TRUE;
     nm_client_add_connection2(work->client,
                               nm_connection_to_dbus(connection, NM_CONNECTION_SERIALIZE_ALL),
@@ -277,14 +262,11 @@ on_stored(GObject *object, GAsyncResult *result, gpointer user_data)
 static void
 store(Work *work, NMRemoteConnection *stored)
 {
-    g_autoptr(GError) error = NULL;
-    g_autoptr(NMConnection) connection = kvmr_nm_connection_from_text(work->subject->tried, &error);
+    g_autoptr(NMConnection) connection = parse(work, work->subject->tried);
 
-    work->stored = TRUE;
-    if (!connection) {
-        fail(work, "%s", error->message);
+    if (!connection)
         return;
-    }
+    work->asked.stored = TRUE;
     work->busy = TRUE;
     nm_remote_connection_update2(stored,
                                  nm_connection_to_dbus(connection, NM_CONNECTION_SERIALIZE_ALL),
@@ -311,7 +293,7 @@ on_deleted(GObject *object, GAsyncResult *result, gpointer user_data)
 
 static void delete (Work *work, NMRemoteConnection *stored)
 {
-    work->deleted = TRUE;
+    work->asked.deleted = TRUE;
     work->busy = TRUE;
     nm_remote_connection_delete_async(stored, NULL, on_deleted, work);
 }
@@ -354,7 +336,7 @@ bring_up(Work *work, const char *uuid)
         watch(work, work->activation);
         return FALSE;
     }
-    if (work->activated)
+    if (work->asked.activated)
         fail(work,
              _("NetworkManager could not bring %s up; see 'journalctl -u NetworkManager'"),
              work->subject->interface);
@@ -414,7 +396,7 @@ make_free(Work *work, const char *uuid)
     if (active) {
         watch(work, active);
         watch(work, device);
-        if (!work->asked_down)
+        if (!work->asked.down)
             deactivate(work, active);
         return FALSE;
     }
@@ -430,7 +412,7 @@ apply(Work *work)
     NMDevice      *device = find_device(work, subject->uuid);
 
     if (subject->way == KVMR_TRY_REAPPLY) {
-        if (work->reapplied)
+        if (work->asked.reapplied)
             succeed(work);
         else if (device)
             reapply(work, device, subject->tried);
@@ -445,7 +427,7 @@ apply(Work *work)
     if (!make_free(work, subject->uuid))
         return;
     if (!find_stored(work, subject->uuid)) {
-        if (subject->stored == KVMR_TRY_STORED_NONE && !work->added)
+        if (subject->stored == KVMR_TRY_STORED_NONE && !work->asked.added)
             add(work);
         else
             fail(work, _("its profile was deleted meanwhile"));
@@ -453,10 +435,17 @@ apply(Work *work)
     }
     if (!bring_up(work, subject->uuid))
         return;
-    if (subject->stored == KVMR_TRY_STORED_OTHER && !work->reapplied && device)
+    if (subject->stored == KVMR_TRY_STORED_OTHER && !work->asked.reapplied && device)
         reapply(work, device, subject->tried);
     else
         succeed(work);
+}
+
+/* Whether what is to be kept is stored where a reboot leaves it. */
+static gboolean
+is_on_disk(const KvmrTry *subject, NMRemoteConnection *stored)
+{
+    return subject->stored == KVMR_TRY_STORED_SAME && !nm_remote_connection_get_unsaved(stored);
 }
 
 static void
@@ -466,16 +455,16 @@ keep(Work *work)
     NMRemoteConnection *stored = find_stored(work, subject->uuid);
     NMDevice           *device = find_device(work, subject->uuid);
 
-    if (subject->stored != KVMR_TRY_STORED_SAME && !work->stored) {
-        if (stored)
-            store(work, stored);
-        else
-            fail(work, _("its profile was deleted meanwhile: there is nothing to keep"));
+    if (!stored) {
+        fail(work, _("its profile was deleted meanwhile: there is nothing to keep"));
         return;
     }
-    /* NetworkManager may have been restarted since. */
-    if (device && !work->reapplied)
+    /* NetworkManager may have been restarted since. What is on disk, no way back reaches: so that
+     * comes last, when nothing can fail any more. */
+    if (device && !work->asked.reapplied)
         reapply(work, device, subject->tried);
+    else if (!work->asked.stored && !is_on_disk(subject, stored))
+        store(work, stored);
     else
         succeed(work);
 }
@@ -488,18 +477,20 @@ take_away(Work *work)
     NMRemoteConnection *stored = find_stored(work, subject->uuid);
     NMActiveConnection *active = kvmr_nm_find_active(work->client, subject->uuid);
 
-    /* Somebody may have stored it meanwhile: that is none of ours to delete. */
-    if (stored && subject->stored == KVMR_TRY_STORED_NONE &&
-        nm_remote_connection_get_unsaved(stored)) {
-        if (!work->deleted)
-            delete (work, stored);
+    /* First: without its profile the interface would be nobody's in the next life of a
+     * NetworkManager that dies just then. */
+    if (active) {
+        watch(work, active);
+        if (!work->asked.down)
+            deactivate(work, active);
         return FALSE;
     }
-    if (!active)
+    /* Somebody may have stored it meanwhile: that is none of ours to delete. */
+    if (!stored || subject->stored != KVMR_TRY_STORED_NONE ||
+        !nm_remote_connection_get_unsaved(stored))
         return TRUE;
-    watch(work, active);
-    if (!work->asked_down)
-        deactivate(work, active);
+    if (!work->asked.deleted)
+        delete (work, stored);
     return FALSE;
 }
 
@@ -511,17 +502,18 @@ run_again(Work *work, const char *uuid)
     NMDevice      *device;
 
     if (is_taken(work) || !find_stored(work, uuid)) {
-        g_warning(_("the profile %s that had %s before the try does not get it back: it was "
-                    "deleted meanwhile, or another one has it"),
-                  uuid,
-                  subject->interface);
+        kvmr_try_log(subject,
+                     KVMR_MESSAGE_TRY_NOT_BACK,
+                     _("the profile %s that ran before the try is not brought up again: it was "
+                       "deleted meanwhile, or another one has the interface"),
+                     uuid);
         succeed(work);
         return;
     }
     if (!make_free(work, uuid) || !bring_up(work, uuid))
         return;
     device = find_device(work, uuid);
-    if (subject->before && device && !work->reapplied)
+    if (subject->before && device && !work->asked.reapplied)
         reapply(work, device, subject->before);
     else
         succeed(work);
@@ -538,7 +530,7 @@ revert(Work *work)
         /* With what was tried it may have failed, or somebody may have taken it down. */
         if (!device)
             run_again(work, subject->uuid);
-        else if (!work->reapplied)
+        else if (!work->asked.reapplied)
             reapply(work, device, subject->before);
         else
             succeed(work);
@@ -561,8 +553,14 @@ step(Work *work)
         forget(work);
         return;
     }
-    /* A NetworkManager that just started does not know all yet. */
-    if (!nm_client_get_nm_running(work->client) || nm_client_get_startup(work->client))
+    if (!nm_client_get_nm_running(work->client)) {
+        /* Its next life takes up again what it finds, and is to be asked once more. */
+        g_clear_object(&work->activation);
+        memset(&work->asked, 0, sizeof work->asked);
+        return;
+    }
+    /* One that just started does not know all yet. */
+    if (nm_client_get_startup(work->client))
         return;
     switch (work->change) {
     case KVMR_CHANGE_APPLY:
@@ -587,12 +585,12 @@ kvmr_change_nm_run(GTask *task, NMClient *client, KvmrTry *subject, KvmrChange c
     work->subject = kvmr_try_ref(subject);
     work->change = change;
     work->watched = g_hash_table_new_full(NULL, NULL, g_object_unref, NULL);
-    g_signal_connect(client, "notify", G_CALLBACK(on_notify), work);
-    g_signal_connect(client, NM_CLIENT_DEVICE_REMOVED, G_CALLBACK(on_member), work);
-    g_signal_connect(client, NM_CLIENT_CONNECTION_REMOVED, G_CALLBACK(on_member), work);
-    g_signal_connect(client, NM_CLIENT_CONNECTION_ADDED, G_CALLBACK(on_member), work);
+    g_signal_connect_swapped(client, "notify", G_CALLBACK(step_later), work);
+    g_signal_connect_swapped(client, NM_CLIENT_DEVICE_REMOVED, G_CALLBACK(step_later), work);
+    g_signal_connect_swapped(client, NM_CLIENT_CONNECTION_REMOVED, G_CALLBACK(step_later), work);
+    g_signal_connect_swapped(client, NM_CLIENT_CONNECTION_ADDED, G_CALLBACK(step_later), work);
     if (g_task_get_cancellable(task))
-        work->cancelled_id = g_signal_connect(
-            g_task_get_cancellable(task), "cancelled", G_CALLBACK(on_cancelled), work);
+        work->cancelled_id = g_signal_connect_swapped(
+            g_task_get_cancellable(task), "cancelled", G_CALLBACK(step_later), work);
     step_later(work);
 }

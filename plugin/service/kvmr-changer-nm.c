@@ -130,8 +130,9 @@ verify_managed(NMActiveConnection *active, const KvmrTry *subject, GError **erro
         return TRUE;
     return kvmr_error_invalid(error,
                               _("interface %s is there already, and not by a profile of "
-                                "NetworkManager, so that it could not be brought back; remove it "
-                                "first (ip link del %s)"),
+                                "NetworkManager, so that it could not be brought back; if nothing "
+                                "needs it, remove it first (ip link del %s), else bring the "
+                                "profile up without a try"),
                               subject->interface,
                               subject->interface);
 }

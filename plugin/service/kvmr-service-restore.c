@@ -34,12 +34,19 @@ on_restorer_known(GDBusMethodInvocation *invocation, gboolean is_root, gpointer 
     KvmrService *self = user_data;
     const char  *uuid;
     Call        *call;
+    g_autoptr(GError) error = NULL;
 
     if (!is_root) {
         kvmr_service_refuse(self, invocation);
         return;
     }
     g_variant_get(g_dbus_method_invocation_get_parameters(invocation), "(&s)", &uuid);
+    /* What runs is not confirmed: it must not get on disk this way. */
+    if (!kvmr_tries_verify_none(self->tries, uuid, &error)) {
+        g_dbus_method_invocation_return_gerror(invocation, error);
+        kvmr_service_call_done(self);
+        return;
+    }
     call = g_new0(Call, 1);
     call->self = self;
     call->invocation = invocation;

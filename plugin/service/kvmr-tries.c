@@ -49,7 +49,7 @@ on_ready(KvmrChanger *changer, KvmrTries *self)
     for (guint i = 0; i < self->jobs->len; i++) {
         KvmrTryJob *job = g_ptr_array_index(self->jobs, i);
 
-        if (job->subject->state != KVMR_TRY_RUNNING)
+        if (!kvmr_try_job_waits(job) || job->work)
             continue;
         (void) kvmr_try_job_set_state(job, KVMR_TRY_APPLYING, NULL, NULL);
         kvmr_try_job_start(job, KVMR_CHANGE_APPLY);
@@ -59,23 +59,40 @@ on_ready(KvmrChanger *changer, KvmrTries *self)
 /* ---- a new one ---- */
 
 static gboolean
+refuse_busy(const KvmrTry *other, GError **error)
+{
+    g_set_error(error,
+                KVMR_ERROR,
+                KVMR_ERROR_BUSY,
+                _("%s on %s is being tried already; 'kvm-routedctl try --confirm %s' keeps "
+                  "that, 'kvm-routedctl try --revert %s' takes it back"),
+                other->id,
+                other->interface,
+                other->interface,
+                other->interface);
+    return FALSE;
+}
+
+static gboolean
 verify_free(const KvmrTries *self, const KvmrTry *subject, GError **error)
 {
     for (guint i = 0; i < self->jobs->len; i++) {
         const KvmrTry *other = ((KvmrTryJob *) g_ptr_array_index(self->jobs, i))->subject;
 
-        if (other == subject || !kvmr_try_is_live(other) || !kvmr_try_conflicts(other, subject))
-            continue;
-        g_set_error(error,
-                    KVMR_ERROR,
-                    KVMR_ERROR_BUSY,
-                    _("%s on %s is being tried already; 'kvm-routedctl try --confirm %s' keeps "
-                      "that, 'kvm-routedctl try --revert %s' takes it back"),
-                    other->id,
-                    other->interface,
-                    other->interface,
-                    other->interface);
-        return FALSE;
+        if (other != subject && kvmr_try_is_live(other) && kvmr_try_conflicts(other, subject))
+            return refuse_busy(other, error);
+    }
+    return TRUE;
+}
+
+gboolean
+kvmr_tries_verify_none(const KvmrTries *self, const char *uuid, GError **error)
+{
+    for (guint i = 0; i < self->jobs->len; i++) {
+        const KvmrTry *other = ((KvmrTryJob *) g_ptr_array_index(self->jobs, i))->subject;
+
+        if (kvmr_try_is_live(other) && g_ascii_strcasecmp(other->uuid, uuid) == 0)
+            return refuse_busy(other, error);
     }
     return TRUE;
 }
@@ -103,7 +120,7 @@ begin(KvmrTryJob *job, guint timeout, GError **error)
     subject->deadline = subject->started + (gint64) timeout * G_USEC_PER_SEC;
     if (!kvmr_try_job_set_state(job, KVMR_TRY_APPLYING, NULL, error))
         return FALSE;
-    g_message(_("%s (%s): being tried for %u s"), subject->id, subject->interface, timeout);
+    kvmr_try_log(subject, KVMR_MESSAGE_TRY_BEGUN, _("being tried for %u s"), timeout);
     kvmr_try_job_start(job, KVMR_CHANGE_APPLY);
     return TRUE;
 }
@@ -271,6 +288,16 @@ end_async(KvmrTries  *self,
         g_task_return_error(task, error);
     else if (!kvmr_try_is_live(job->subject))
         g_task_return_boolean(task, TRUE);
+    else if (!kvmr_changer_is_ready(self->changer))
+        g_task_return_new_error(task,
+                                KVMR_ERROR,
+                                KVMR_ERROR_NETWORK_MANAGER,
+                                job->subject->state == KVMR_TRY_KEEPING
+                                    ? _("NetworkManager does not run: %s is kept as soon as it "
+                                        "does; see 'systemctl status NetworkManager'")
+                                    : _("NetworkManager does not run: %s is taken back as soon as "
+                                        "it does; see 'systemctl status NetworkManager'"),
+                                job->subject->id);
     else
         job->waiting = g_slist_prepend(job->waiting, g_steal_pointer(&task));
 }
@@ -304,8 +331,8 @@ kvmr_tries_settle(KvmrTries *self, const char *name)
 {
     KvmrTryJob *job = find(self, name);
 
-    if (job && job->subject->state == KVMR_TRY_APPLYING && !job->work)
-        (void) kvmr_try_job_set_state(job, KVMR_TRY_RUNNING, NULL, NULL);
+    if (job)
+        kvmr_try_job_settle(job);
 }
 
 void
@@ -360,7 +387,7 @@ kvmr_tries_forget_ended(KvmrTries *self)
     if (self->jobs->len == before)
         return;
     if (!kvmr_tries_save(self, &error))
-        g_warning("%s", error->message);
+        kvmr_log(KVMR_MESSAGE_STATE_FILE, NULL, "%s", error->message);
     self->listener.changed(self->user_data);
 }
 
@@ -373,7 +400,7 @@ read_file(KvmrTries *self)
     gint64 now = kvmr_alarm_now();
 
     if (!keyfile) {
-        g_warning("%s", error->message);
+        kvmr_log(KVMR_MESSAGE_STATE_FILE, NULL, "%s", error->message);
         return;
     }
     list = kvmr_tries_from_keyfile(keyfile);

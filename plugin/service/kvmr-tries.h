@@ -16,8 +16,8 @@ typedef struct _KvmrTries KvmrTries;
 /**
  * KvmrTriesListener:
  * @changed: kvmr_tries_list() says something else now
- * @done: @subject was applied, kept or taken back; once the host is what that demands,
- *   kvmr_tries_settle() is to be called
+ * @done: the changer has applied, stored or taken back @subject; once the host is what that
+ *   demands, kvmr_tries_settle() is to be called
  */
 typedef struct {
     void (*changed)(gpointer user_data);
@@ -59,8 +59,8 @@ gboolean kvmr_tries_begin_finish(KvmrTries *self, GAsyncResult *result, GError *
  * kvmr_tries_confirm_async, kvmr_tries_revert_async: end the try @name, one way or the other
  *
  * end_finish() answers when that is done; with an error if it could not be, or has ended the other
- * way. A try that could not be stored goes on; one that could not be taken back is taken back
- * later.
+ * way; or at once if it has to wait for the changer, which may be long. A try that could not be
+ * stored goes on; one that could not be taken back is taken back later.
  */
 void     kvmr_tries_confirm_async(KvmrTries          *self,
                                   const char         *name,
@@ -72,7 +72,10 @@ void     kvmr_tries_revert_async(KvmrTries          *self,
                                  gpointer            user_data);
 gboolean kvmr_tries_end_finish(KvmrTries *self, GAsyncResult *result, GError **error);
 
-/** The host is what @name, which is done, demands: from now on its failure counts. */
+/**
+ * The host is what @name, which is done, demands: it runs, and from now on its failure counts; or
+ * it has ended, and who asked for that is answered.
+ */
 void kvmr_tries_settle(KvmrTries *self, const char *name);
 
 /** The network @uuid failed because of @reason: if it is being tried, take it back at once. */
@@ -83,6 +86,13 @@ void kvmr_tries_network_failed(KvmrTries *self, const char *uuid, const char *re
  * Returns: (transfer full) (element-type KvmrTry)
  */
 GPtrArray *kvmr_tries_list(const KvmrTries *self);
+
+/**
+ * kvmr_tries_verify_none: that the profile @uuid is not being tried, so that what it has applied
+ * may be stored
+ * @error: %KVMR_ERROR_BUSY
+ */
+gboolean kvmr_tries_verify_none(const KvmrTries *self, const char *uuid, GError **error);
 
 /** Whether one of them runs, so that the service is needed. */
 gboolean kvmr_tries_are_live(const KvmrTries *self);

@@ -103,7 +103,7 @@ kvmr_try_job_set_state(KvmrTryJob *job, KvmrTryState state, const char *reason, 
             g_propagate_error(save_error, g_steal_pointer(&error));
             return FALSE;
         }
-        g_warning("%s", error->message);
+        kvmr_log(KVMR_MESSAGE_STATE_FILE, NULL, "%s", error->message);
     }
     kvmr_tries_set_alarm(self);
     self->listener.changed(self->user_data);
@@ -121,7 +121,7 @@ on_retry(gpointer user_data)
     for (guint i = 0; i < self->jobs->len; i++) {
         KvmrTryJob *job = g_ptr_array_index(self->jobs, i);
 
-        if (job->subject->state == KVMR_TRY_REVERTING && !job->work)
+        if (job->subject->state == KVMR_TRY_REVERTING && !job->work && !job->done)
             kvmr_try_job_start(job, KVMR_CHANGE_REVERT);
     }
     return G_SOURCE_REMOVE;
@@ -140,7 +140,7 @@ retry_later(KvmrTries *self)
 void
 kvmr_try_job_revert(KvmrTryJob *job, const char *reason)
 {
-    g_message(_("%s (%s): taken back: %s"), job->subject->id, job->subject->interface, reason);
+    kvmr_try_log(job->subject, KVMR_MESSAGE_TRY_ENDING, _("taken back: %s"), reason);
     (void) kvmr_try_job_set_state(job, KVMR_TRY_REVERTING, reason, NULL);
     if (job->work)
         g_cancellable_cancel(job->work);
@@ -150,19 +150,48 @@ kvmr_try_job_revert(KvmrTryJob *job, const char *reason)
 
 /* ---- what the changer has done ---- */
 
+/* Who is told of an end shall find the host as that end has made it. */
+static void
+done(KvmrTryJob *job)
+{
+    job->done = TRUE;
+    job->tries->listener.done(job->subject, job->tries->user_data);
+}
+
 static void
 end(KvmrTryJob *job, KvmrTryState state)
 {
-    KvmrTries *self = job->tries;
-
-    g_message("%s (%s): %s",
-              job->subject->id,
-              job->subject->interface,
-              state == KVMR_TRY_KEPT ? _("the try is kept") : _("is as it was before the try"));
+    if (state == KVMR_TRY_KEPT)
+        kvmr_try_log(job->subject, KVMR_MESSAGE_TRY_KEPT, _("kept, and stored on disk"));
+    else
+        kvmr_try_log(job->subject, KVMR_MESSAGE_TRY_BACK, _("as before the try"));
+    job->tries->retry_seconds = 0;
     (void) kvmr_try_job_set_state(job, state, NULL, NULL);
-    self->retry_seconds = 0;
-    self->listener.done(job->subject, self->user_data);
     kvmr_try_job_answer(job, NULL);
+}
+
+void
+kvmr_try_job_settle(KvmrTryJob *job)
+{
+    if (!job->done)
+        return;
+    job->done = FALSE;
+    switch (job->subject->state) {
+    case KVMR_TRY_APPLYING:
+        (void) kvmr_try_job_set_state(job, KVMR_TRY_RUNNING, NULL, NULL);
+        break;
+    case KVMR_TRY_KEEPING:
+        end(job, KVMR_TRY_KEPT);
+        break;
+    case KVMR_TRY_REVERTING:
+        end(job, KVMR_TRY_REVERTED);
+        break;
+    case KVMR_TRY_LOOKING:
+    case KVMR_TRY_RUNNING:
+    case KVMR_TRY_KEPT:
+    case KVMR_TRY_REVERTED:
+        break;
+    }
 }
 
 static void
@@ -171,18 +200,17 @@ applied(KvmrTryJob *job, const GError *error)
     if (error)
         kvmr_try_job_revert(job, error->message);
     else
-        job->tries->listener.done(job->subject, job->tries->user_data);
+        done(job);
 }
 
 static void
 kept(KvmrTryJob *job, const GError *error)
 {
     if (!error) {
-        end(job, KVMR_TRY_KEPT);
+        done(job);
         return;
     }
-    g_warning(
-        _("%s (%s): not kept: %s"), job->subject->id, job->subject->interface, error->message);
+    kvmr_try_log(job->subject, KVMR_MESSAGE_TRY_NOT_KEPT, _("not kept: %s"), error->message);
     (void) kvmr_try_job_set_state(job, KVMR_TRY_RUNNING, error->message, NULL);
     kvmr_try_job_answer(job, error);
 }
@@ -191,15 +219,16 @@ static void
 reverted(KvmrTryJob *job, const GError *error)
 {
     if (!error) {
-        end(job, KVMR_TRY_REVERTED);
+        done(job);
         return;
     }
-    g_warning(_("%s (%s): not taken back yet: %s"),
-              job->subject->id,
-              job->subject->interface,
-              error->message);
-    kvmr_try_job_answer(job, error);
     retry_later(job->tries);
+    kvmr_try_log(job->subject,
+                 KVMR_MESSAGE_TRY_NOT_BACK,
+                 _("not taken back yet: %s; tried again within %u s"),
+                 error->message,
+                 job->tries->retry_seconds);
+    kvmr_try_job_answer(job, error);
 }
 
 static void
@@ -235,6 +264,7 @@ kvmr_try_job_start(KvmrTryJob *job, KvmrChange change)
 {
     job->work = g_cancellable_new();
     job->change = change;
+    job->done = FALSE;
     kvmr_changer_change_async(
         job->tries->changer, job->subject, change, job->work, on_changed, job);
 }

@@ -14,6 +14,7 @@
  * @tries: NULL once they are gone
  * @work: while the changer is at work on it
  * @change: that work
+ * @done: the changer has done it, and the host is still to follow: see kvmr_tries_settle()
  * @waiting: of GTask: who wants to know how it ends
  */
 typedef struct {
@@ -21,6 +22,7 @@ typedef struct {
     KvmrTry      *subject;
     GCancellable *work;
     KvmrChange    change;
+    gboolean      done;
     GSList       *waiting;
 } KvmrTryJob;
 
@@ -63,6 +65,9 @@ void kvmr_try_job_start(KvmrTryJob *job, KvmrChange change);
 
 /** Takes it back, whatever is under way, and as long as it takes. */
 void kvmr_try_job_revert(KvmrTryJob *job, const char *reason);
+
+/** The host has followed what was done: it has got there, and who waits for its end is told. */
+void kvmr_try_job_settle(KvmrTryJob *job);
 
 /** kvmr_try_job_carry_on: as an earlier life left it; @now: of CLOCK_BOOTTIME */
 void kvmr_try_job_carry_on(KvmrTryJob *job, gint64 now);

@@ -80,6 +80,23 @@ kvmr_try_conflicts(const KvmrTry *a, const KvmrTry *b)
            g_strcmp0(a->before_uuid, b->uuid) == 0 || g_strcmp0(b->before_uuid, a->uuid) == 0;
 }
 
+void
+kvmr_try_log(const KvmrTry *self, KvmrMessage message, const char *format, ...)
+{
+    const KvmrLogFields fields = {
+        .network = self->id,
+        .uuid = self->uuid,
+        .interface = self->interface,
+    };
+    g_autofree char *text = NULL;
+    va_list          arguments;
+
+    va_start(arguments, format);
+    text = g_strdup_vprintf(format, arguments);
+    va_end(arguments);
+    kvmr_log(message, &fields, "%s (%s): %s", self->id, self->interface, text);
+}
+
 const char *
 kvmr_try_state_to_string(KvmrTryState state)
 {
@@ -248,9 +265,11 @@ kvmr_tries_from_keyfile(GKeyFile *keyfile)
         if (read)
             g_ptr_array_add(tries, read);
         else
-            g_warning(_("what was written of the try %s is damaged: it cannot be taken back; see "
-                        "'nmcli connection show'"),
-                      shown);
+            kvmr_log(KVMR_MESSAGE_STATE_FILE,
+                     NULL,
+                     _("what was written of the try %s is damaged: it cannot be taken back; see "
+                       "'nmcli connection show'"),
+                     shown);
     }
     return tries;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
-#include <glib.h>
+#include "kernel/kvmr-log.h"
 
 /** Shortest and longest time that a try waits for its confirmation, in seconds. */
 #define KVMR_TRY_TIMEOUT_MIN 1
@@ -81,6 +81,10 @@ gboolean kvmr_try_is_live(const KvmrTry *self);
 /** Whether @a and @b are about one profile or one interface, so that they would be in each other's
  * way. */
 gboolean kvmr_try_conflicts(const KvmrTry *a, const KvmrTry *b);
+
+/** One line about @self for the journal; its id and interface stand before @format. */
+void kvmr_try_log(const KvmrTry *self, KvmrMessage message, const char *format, ...)
+    G_GNUC_PRINTF(3, 4);
 
 /** The word for a state: looking, applying, running, keeping, taking-back, kept, taken-back. */
 const char *kvmr_try_state_to_string(KvmrTryState state);

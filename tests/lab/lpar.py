@@ -185,6 +185,12 @@ class Lpar(Host):
         """Stop NetworkManager as a service manager does; it leaves the links as they are."""
         self._nm.stop(timeout=timeout)
 
+    def start_nm_when_dead(self, timeout=20):
+        """Wait for the end of a NetworkManager that somebody killed, and start the next one."""
+        self._nm.wait(timeout)
+        self.start_nm()
+        self.connected()
+
     def restart_nm(self):
         self.stop_nm()
         self.start_nm()

@@ -3,11 +3,12 @@
 
 import contextlib
 import json
+import re
 
 import labcase
 from test_dbus import NOBODY
 from test_lifecycle import Pinging
-from trycase import (FILE, KEPT, LONG, NAME, NOT_FOUND, NOT_KEPT, STORED, USAGE, UUID,
+from trycase import (FILE, IN_MEMORY, KEPT, LONG, NAME, NOT_FOUND, NOT_KEPT, STORED, USAGE, UUID,
                      Terminal, Try, boot_time)
 
 
@@ -85,9 +86,26 @@ class Change(Try):
         command = self.begin(NAME)
         self.assertEqual(self.peers(), ["10.136.12.0/24"])
         self.assertEqual(self.end("--revert").returncode, 0)
-        self.assertEqual(command.ended(), NOT_KEPT)
+        # When that is answered, not some time later.
         self.assertEqual(self.peers(), ["10.136.12.0/24", "10.137.12.0/24"])
+        self.assertEqual(command.ended(), NOT_KEPT)
         self.assert_back(before)
+
+    def test_not_stored_by_restore(self):
+        """Where an editor dropped the setting, what is put back is not what is only tried."""
+        self.bring_up()
+        native = self.lpar.expand(self.profile())
+        self.lpar.load_profile(re.sub(r"(?ms)^\[user\]$.*?(?=^\[|\Z)", "", native), NAME)
+        before = self.fingerprint()
+        command = self.begin(self.changed())
+        result = self.lpar.run("kvm-routedctl", "restore", NAME, check=False)
+        self.assertEqual(result.returncode, NOT_KEPT)
+        self.assertIn("is being tried", result.stderr)
+        self.assertEqual(self.end("--revert").returncode, 0)
+        self.assertEqual(command.ended(), NOT_KEPT)
+        self.assert_back(before)
+        self.lpar.run("kvm-routedctl", "restore", NAME)
+        self.assertIn("10.137.12.0/24", self.lpar.sh(f"cat {STORED}/*").stdout)
 
     def test_went_down_meanwhile(self):
         """By what was tried, or by somebody: it ran before, so it runs again, as it did."""
@@ -147,6 +165,19 @@ class Others(Try):
         self.assertEqual(command.ended(), NOT_KEPT)
         self.assertIn("as somebody asked for", command.err)
         self.assert_back(before)
+
+    def test_stored_in_memory_only(self):
+        """What a reboot would end is stored on disk when it is kept, as the command says."""
+        path = f"{IN_MEMORY}/guests11.nmconnection"
+        self.lpar.write_file(path, self.lpar.expand(self.profile()))
+        self.lpar.run("chmod", "600", path)
+        self.lpar.nmcli("connection", "load", path)
+        command = self.begin(NAME)
+        self.assertEqual(self.lpar.sh(f"grep -rl {UUID} {STORED} || :").stdout, "")
+        self.assertEqual(self.end("--confirm").returncode, 0)
+        self.assertEqual(command.ended(), KEPT)
+        self.assertEqual(self.lpar.sh(f"grep -l {UUID} {STORED}/*").stdout,
+                         f"{STORED}/guests11.nmconnection\n")
 
     def test_another_version_stored_and_down(self):
         self.lpar.load_profile(self.profile(), NAME)
@@ -296,10 +327,12 @@ class Refused(Try):
 class AtATerminal(Try):
     """What the person there sees and says."""
 
-    def at_terminal(self, timeout=LONG):
+    def at_terminal(self, timeout=LONG, typed=None):
         terminal = Terminal(self.lpar, "kvm-routedctl", "try", self.write(self.profile()),
                             "--timeout", str(timeout))
         self.addCleanup(terminal.process.kill)
+        if typed:
+            terminal.type(typed)
         terminal.wait_for(r"Keep it\? \[y/N\] ")
         return terminal
 
@@ -324,6 +357,14 @@ class AtATerminal(Try):
                 self.assertEqual(terminal.ended(), NOT_KEPT)
                 self.assertIn("is taken back: everything is as it was before", terminal.text)
                 self.assert_back(before)
+
+    def test_typed_before_it_was_asked(self):
+        """That is no answer: an impatient Enter takes nothing back, a pasted y keeps nothing."""
+        terminal = self.at_terminal(typed="y\n")
+        terminal.wait_for(r"\0337.*Taken back in \d+ s\.")
+        self.assertEqual(self.wait_state("running")["id"], NAME)
+        terminal.type("n\n")
+        self.assertEqual(terminal.ended(), NOT_KEPT)
 
     def test_end_of_input(self):
         """Nobody answers any more: the deadline does."""

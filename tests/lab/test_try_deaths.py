@@ -171,13 +171,28 @@ class Deaths(Try):
         before = self.fingerprint()
         command = self.begin(self.profile())
         self.lpar.stop_nm()
-        revert = Command(self.lpar, "kvm-routedctl", "try", "--revert")
-        self.wait_state("taking-back")
+        revert = self.end("--revert")
         self.lpar.start_nm()
-        self.assertEqual(revert.ended(), 0, revert.err)
+        self.assertEqual(revert.returncode, NOT_KEPT)
+        self.assertIn("NetworkManager does not run: guests11 is taken back as soon as it does",
+                      revert.stderr)
         self.assertEqual(command.ended(), NOT_KEPT)
         self.lpar.connected()
         self.assert_back(before)
+
+    def test_network_manager_killed_while_it_takes_back(self):
+        """What it was asked for, its next life does not know, and is asked for again."""
+        before = self.fingerprint()
+        for delay in (0, 0.02, 0.1):
+            with self.subTest(delay):
+                command = self.begin(self.profile())
+                self.kill_when("state=taking-back", delay,
+                               self.lpar.sh("pgrep -x NetworkManager").stdout.strip())
+                revert = Command(self.lpar, "kvm-routedctl", "try", "--revert")
+                self.lpar.start_nm_when_dead()
+                self.assertEqual(command.ended(), NOT_KEPT)
+                revert.ended()  # with an error, where its call was cut off; it is tried again
+                self.assert_back(before)
 
     def test_the_service_ends_afterwards(self):
         """Not before: a try keeps it alive; then nothing of it is left, no process either."""

@@ -15,7 +15,7 @@ G_DEFINE_TYPE_WITH_CODE(FakeChanger,
 static gboolean
 is_ready(KvmrChanger *changer)
 {
-    return TRUE;
+    return !FAKE_CHANGER(changer)->away;
 }
 
 static void

@@ -11,6 +11,7 @@ G_DECLARE_FINAL_TYPE(FakeChanger, fake_changer, FAKE, CHANGER, GObject)
  * @log: "apply keep revert …"
  * @path: of the file that must name a try before it is applied
  * @hold: what it is asked then does not end before it is cancelled
+ * @away: it is not ready
  * @fail: how many more changes of a kind fail
  */
 struct _FakeChanger {
@@ -18,6 +19,7 @@ struct _FakeChanger {
     GString    *log;
     const char *path;
     gboolean    hold;
+    gboolean    away;
     guint       fail[3];
 };
 

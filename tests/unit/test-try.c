@@ -2,6 +2,7 @@
 /* One try: how it is decided on, and written down. */
 #include <string.h>
 
+#include "log-fixture.h"
 #include "service/kvmr-try.h"
 #include "setting/kvmr-error.h"
 
@@ -229,15 +230,17 @@ test_damaged(void)
         g_autoptr(KvmrTry) subject = running_try();
         g_autoptr(KvmrTry) read = NULL;
         g_autoptr(GKeyFile) keyfile = write_down(subject);
+        g_autoptr(GPtrArray) messages = NULL;
 
         g_test_message("%s=%s", cases[i].key, cases[i].value ? cases[i].value : "(none)");
         if (cases[i].value)
             g_key_file_set_value(keyfile, subject->name, cases[i].key, cases[i].value);
         else
             g_key_file_remove_key(keyfile, subject->name, cases[i].key, NULL);
-        g_test_expect_message(NULL, G_LOG_LEVEL_WARNING, "*is damaged*");
+        log_begin();
         read = read_back(keyfile);
-        g_test_assert_expected_messages();
+        messages = log_end();
+        LOG_ASSERT(messages, "*is damaged*");
         g_assert_null(read);
     }
 }
