@@ -157,8 +157,8 @@ ask_neighbours(
     KvmrVerify *self, const KvmrLink *link, KvmrAskedKind kind, const GArray *neighbours, guint max)
 {
     for (guint i = 0; i < neighbours->len && max > 0; i++) {
-        const KvmrNeighbour *known = &g_array_index(neighbours, KvmrNeighbour, i);
-        const KvmrAsked      asked = {.kind = kind, .link = link, .addr = known->addr};
+        const KvmrVerifyNeighbour *known = &g_array_index(neighbours, KvmrVerifyNeighbour, i);
+        const KvmrAsked            asked = {.kind = kind, .link = link, .addr = known->addr};
 
         if (known->ifindex != link->ifindex || !is_somebody(self, link, known->addr) ||
             is_asked(self, kind, link, known->addr) ||
@@ -194,7 +194,7 @@ ask_links(KvmrVerify *self, const GArray *neighbours)
 }
 
 static gboolean
-is_guest(const KvmrVerify *self, const KvmrNeighbour *known)
+is_guest(const KvmrVerify *self, const KvmrVerifyNeighbour *known)
 {
     if (known->ifindex != self->guest->ifindex || !is_somebody(self, self->guest, known->addr))
         return FALSE;
@@ -225,7 +225,7 @@ ask_duplicates(KvmrVerify *self, const GArray *neighbours)
             ask(self, asked, TRUE, FALSE);
         }
         for (guint j = 0; j < neighbours->len && guests < KVMR_VERIFY_LAN_MAX; j++) {
-            const KvmrNeighbour *known = &g_array_index(neighbours, KvmrNeighbour, j);
+            const KvmrVerifyNeighbour *known = &g_array_index(neighbours, KvmrVerifyNeighbour, j);
 
             if (!is_guest(self, known))
                 continue;
@@ -242,9 +242,9 @@ ask_guests(KvmrVerify *self, const GArray *neighbours)
     guint guests = 0;
 
     for (guint i = 0; i < neighbours->len && guests < KVMR_VERIFY_GUESTS_MAX; i++) {
-        const KvmrNeighbour *known = &g_array_index(neighbours, KvmrNeighbour, i);
-        const KvmrAsked      asked = {
-                 .kind = KVMR_ASKED_GUEST, .link = self->guest, .addr = known->addr};
+        const KvmrVerifyNeighbour *known = &g_array_index(neighbours, KvmrVerifyNeighbour, i);
+        const KvmrAsked            asked = {
+                       .kind = KVMR_ASKED_GUEST, .link = self->guest, .addr = known->addr};
 
         if (!is_guest(self, known))
             continue;

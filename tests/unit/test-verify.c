@@ -36,7 +36,7 @@ set_up(Fixture *fixture, gconstpointer data)
         link->mac[5] = (guint8) link->ifindex;
     }
     kvmr_snapshot_find_index(fixture->snapshot, FIXTURE_HIPERSOCKETS)->mtu = 57344;
-    fixture->neighbours = g_array_new(FALSE, FALSE, sizeof(KvmrNeighbour));
+    fixture->neighbours = g_array_new(FALSE, FALSE, sizeof(KvmrVerifyNeighbour));
 }
 
 static void
@@ -58,7 +58,7 @@ tear_down(Fixture *fixture, gconstpointer data)
 static void
 know(Fixture *fixture, int ifindex, guint32 addr)
 {
-    const KvmrNeighbour neighbour = {ifindex, addr};
+    const KvmrVerifyNeighbour neighbour = {ifindex, addr};
 
     g_array_append_val(fixture->neighbours, neighbour);
 }
