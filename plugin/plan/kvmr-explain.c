@@ -89,39 +89,9 @@ kvmr_trail_user_of(const KvmrTrail *self, const char *ifname, KvmrRole *role)
 }
 
 gboolean
-kvmr_trail_is_local(const KvmrTrail *self, guint32 addr)
-{
-    const GArray *addresses = self->world->snapshot->addresses;
-
-    for (guint i = 0; i < addresses->len; i++) {
-        if (g_array_index(addresses, KvmrHostAddress, i).address.addr == addr)
-            return TRUE;
-    }
-    return FALSE;
-}
-
-const KvmrHostAddress *
-kvmr_trail_own_address(const KvmrTrail *self, const KvmrLink *link, guint32 addr)
-{
-    const GArray          *addresses = self->world->snapshot->addresses;
-    const KvmrHostAddress *first = NULL;
-
-    for (guint i = 0; i < addresses->len; i++) {
-        const KvmrHostAddress *own = &g_array_index(addresses, KvmrHostAddress, i);
-
-        if (own->ifindex != link->ifindex)
-            continue;
-        if (kvmr_prefix4_contains(kvmr_address4_subnet(own->address), addr))
-            return own;
-        first = first ? first : own;
-    }
-    return first;
-}
-
-gboolean
 kvmr_trail_is_on_link(const KvmrTrail *self, const KvmrLink *link, guint32 addr)
 {
-    const KvmrHostAddress *own = kvmr_trail_own_address(self, link, addr);
+    const KvmrHostAddress *own = kvmr_snapshot_own_address(self->world->snapshot, link, addr);
 
     return own && kvmr_prefix4_contains(kvmr_address4_subnet(own->address), addr);
 }
@@ -276,9 +246,10 @@ tell_in(KvmrTrail *self)
 static gboolean
 bypasses(KvmrTrail *self)
 {
-    const KvmrHostAddress *own = kvmr_trail_own_address(self, self->in, self->packet->src);
-    gboolean               together;
-    KvmrWay                back;
+    const KvmrHostAddress *own = kvmr_snapshot_own_address(
+        self->world->snapshot, self->in, self->packet->src);
+    gboolean together;
+    KvmrWay  back;
 
     if (self->way.kind != KVMR_WAY_FORWARD || self->way.ifindex != self->in->ifindex)
         return FALSE;
@@ -449,8 +420,8 @@ kvmr_explain(const KvmrWorld *world, const KvmrPacket *packet, GError **error)
         .dst = packet->dst,
         .protocol = packet->protocol,
         .port = packet->port,
-        .src_local = kvmr_trail_is_local(&self, packet->src),
-        .dst_local = kvmr_trail_is_local(&self, packet->dst),
+        .src_local = kvmr_snapshot_is_own(world->snapshot, packet->src),
+        .dst_local = kvmr_snapshot_is_own(world->snapshot, packet->dst),
         .established = packet->established,
     };
     walk(&self);

@@ -25,39 +25,11 @@ has_arp(const KvmrVerify *self, const KvmrLink *link)
            kvmr_snapshot_layer(self->snapshot, link) != KVMR_LAYER_3;
 }
 
-/* The address to ask from: in the target's subnet, else any of the link; 0 if it has none. */
-static guint32
-own_address(const KvmrVerify *self, const KvmrLink *link, guint32 target)
-{
-    guint32 any = 0;
-
-    for (guint i = 0; i < self->snapshot->addresses->len; i++) {
-        const KvmrHostAddress *own = &g_array_index(self->snapshot->addresses, KvmrHostAddress, i);
-
-        if (own->ifindex != link->ifindex)
-            continue;
-        if (kvmr_prefix4_contains(kvmr_address4_subnet(own->address), target))
-            return own->address.addr;
-        any = any ? any : own->address.addr;
-    }
-    return any;
-}
-
-static gboolean
-is_own(const KvmrVerify *self, guint32 addr)
-{
-    for (guint i = 0; i < self->snapshot->addresses->len; i++) {
-        if (g_array_index(self->snapshot->addresses, KvmrHostAddress, i).address.addr == addr)
-            return TRUE;
-    }
-    return FALSE;
-}
-
 /* The kernel keeps neighbours for broadcasts and multicast groups, too. */
 static gboolean
 is_somebody(const KvmrVerify *self, const KvmrLink *link, guint32 addr)
 {
-    if (addr == 0 || addr >= FIRST_MULTICAST || is_own(self, addr))
+    if (addr == 0 || addr >= FIRST_MULTICAST || kvmr_snapshot_is_own(self->snapshot, addr))
         return FALSE;
     for (guint i = 0; i < self->snapshot->addresses->len; i++) {
         const KvmrHostAddress *own = &g_array_index(self->snapshot->addresses, KvmrHostAddress, i);
@@ -73,10 +45,11 @@ is_somebody(const KvmrVerify *self, const KvmrLink *link, guint32 addr)
 static void
 ask(KvmrVerify *self, KvmrAsked asked, gboolean arp, gboolean echo)
 {
-    const guint32 source = asked.link ? own_address(self, asked.link, asked.addr) : 0;
+    const KvmrHostAddress *source =
+        asked.link ? kvmr_snapshot_own_address(self->snapshot, asked.link, asked.addr) : NULL;
 
     if (arp && source && has_arp(self, asked.link)) {
-        asked.arp = kvmr_probe_new_arp(asked.link, source, asked.addr);
+        asked.arp = kvmr_probe_new_arp(asked.link, source->address.addr, asked.addr);
         g_ptr_array_add(self->probes, asked.arp);
     }
     if (echo) {
