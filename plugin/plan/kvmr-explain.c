@@ -136,6 +136,17 @@ find_profile(const KvmrTrail *self, guint32 addr)
     return NULL;
 }
 
+/* What a command calls a profile: its id, which whoever made it may have chosen so that a shell
+ * takes it for more than one word, or its UUID. */
+static const char *
+command_word(const KvmrProfile *profile)
+{
+    const char *id = profile->id;
+    gsize       plain = strspn(id, G_CSET_A_2_Z G_CSET_a_2_z G_CSET_DIGITS "._-+@");
+
+    return *id && *id != '-' && id[plain] == '\0' ? id : profile->uuid;
+}
+
 /* Returns: TRUE if @addr is of a network that is down, which ends the way. */
 static gboolean
 is_down(KvmrTrail *self, guint32 addr)
@@ -145,13 +156,14 @@ is_down(KvmrTrail *self, guint32 addr)
 
     if (!profile)
         return FALSE;
-    (void) kvmr_trail_end(self,
-                          addr == self->packet->src ? "in" : "route",
-                          KVMR_VERDICT_UNREACHABLE,
-                          g_strdup_printf(_("%s is a guest of the network %s, which is not up"),
-                                          kvmr_addr4_print(addr, text),
-                                          profile->profile->id),
-                          g_strdup_printf(_("nmcli connection up %s"), profile->profile->id));
+    (void) kvmr_trail_end(
+        self,
+        addr == self->packet->src ? "in" : "route",
+        KVMR_VERDICT_UNREACHABLE,
+        g_strdup_printf(_("%s is a guest of the network %s, which is not up"),
+                        kvmr_addr4_print(addr, text),
+                        profile->profile->id),
+        g_strdup_printf(_("nmcli connection up %s"), command_word(profile->profile)));
     return TRUE;
 }
 
