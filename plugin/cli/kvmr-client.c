@@ -250,13 +250,24 @@ GVariant *
 kvmr_client_explain(
     KvmrClient *self, const char *src, const char *dst, GVariant *options, GError **error)
 {
-    return call(self,
-                KVMR_BUS_PATH,
-                KVMR_BUS_INTERFACE,
-                "Explain",
-                g_variant_new("(ss@a{sv})", src, dst, options),
-                "(ssaa{sv})",
-                error);
+    g_autoptr(GError) failure = NULL;
+    GVariant *answer = call(self,
+                            KVMR_BUS_PATH,
+                            KVMR_BUS_INTERFACE,
+                            "Explain",
+                            g_variant_new("(ss@a{sv})", src, dst, options),
+                            "(ssaa{sv})",
+                            &failure);
+
+    if (!answer && is_denied(failure))
+        g_set_error(error,
+                    failure->domain,
+                    failure->code,
+                    _("Only root may explain a packet's way, as that shows the rules of others; "
+                      "try sudo"));
+    else if (!answer)
+        g_propagate_error(error, g_steal_pointer(&failure));
+    return answer;
 }
 
 int

@@ -37,7 +37,8 @@ char *kvmr_client_plan(KvmrClient *self, const char *profile, GError **error);
 gboolean kvmr_client_restore(KvmrClient *self, const char *uuid, GError **error);
 /** kvmr_client_verify: for root. Returns: (transfer full): aa{sv}, see the D-Bus interface */
 GVariant *kvmr_client_verify(KvmrClient *self, const KvmrInfo *network, GError **error);
-/** @options: a{sv}, see the D-Bus interface. Returns: (transfer full): (ssaa{sv}) */
+/** kvmr_client_explain: for root. @options: a{sv}, see the D-Bus interface. Returns: (transfer
+ * full): (ssaa{sv}) */
 GVariant *kvmr_client_explain(
     KvmrClient *self, const char *src, const char *dst, GVariant *options, GError **error);
 

@@ -21,6 +21,10 @@
 /* How often a transaction is sent again that another program's got in the way of. */
 #define COMMIT_TRIES 10
 
+/* How often all rules of a host are listed to get two listings of one moment: it may take seconds.
+ */
+#define LISTING_TRIES 2
+
 /* Characters of a refused command that a message shows. */
 #define COMMAND_SHOWN 120
 
@@ -472,7 +476,7 @@ list_settled(KvmrNft *self, struct nft_ctx *context, char **json, char **text, G
 {
     guint32 before, after;
 
-    for (guint try = 0; try < COMMIT_TRIES; try++) {
+    for (guint try = 0; try < LISTING_TRIES; try++) {
         if (!kvmr_nfnetlink_read_generation(self->netlink, &before, error) ||
             !list_as(context, NFT_CTX_OUTPUT_JSON, json, error) ||
             !list_as(context, NFT_CTX_OUTPUT_HANDLE, text, error) ||

@@ -34,7 +34,7 @@ why_silent(const KvmrTrail *self, guint32 asker, guint32 addr)
     const KvmrLink *in = self->in;
     KvmrWay         way;
 
-    if (kvmr_trail_is_local(self, addr))
+    if (kvmr_snapshot_is_own(self->world->snapshot, addr))
         return NULL;
     if (in->values[KVMR_VALUE_FORWARDING] != 1)
         return g_strdup_printf(_("forwarding is off on %s"), in->name);
@@ -132,10 +132,11 @@ ask_for(KvmrTrail *self, guint32 asker, guint32 addr, const char *how)
 static void
 ask_gateway(KvmrTrail *self)
 {
-    const KvmrHostAddress *own = kvmr_trail_own_address(self, self->in, self->packet->src);
-    g_autofree char       *silent = why_silent(self, self->packet->src, self->packet->dst);
-    g_autofree char       *how = NULL;
-    char                   dst[KVMR_ADDR4_TEXT];
+    const KvmrHostAddress *own = kvmr_snapshot_own_address(
+        self->world->snapshot, self->in, self->packet->src);
+    g_autofree char *silent = why_silent(self, self->packet->src, self->packet->dst);
+    g_autofree char *how = NULL;
+    char             dst[KVMR_ADDR4_TEXT];
 
     if (!own)
         return;
@@ -178,10 +179,11 @@ kvmr_trail_ask(KvmrTrail *self)
         ask_for(self,
                 asker,
                 dst,
-                kvmr_trail_is_local(self, dst) ? _("the address is its own") : _("by proxy ARP"));
+                kvmr_snapshot_is_own(self->world->snapshot, dst) ? _("the address is its own")
+                                                                 : _("by proxy ARP"));
         return;
     }
-    own = kvmr_trail_own_address(self, self->in, asker);
+    own = kvmr_snapshot_own_address(self->world->snapshot, self->in, asker);
     if (own)
         (void) kvmr_trail_add(
             self,

@@ -259,7 +259,7 @@ static guint32
 masquerade_address(const KvmrTrail *self)
 {
     const guint32          next = self->way.gateway ? self->way.gateway : self->filter.dst;
-    const KvmrHostAddress *own = kvmr_trail_own_address(self, self->out, next);
+    const KvmrHostAddress *own = kvmr_snapshot_own_address(self->world->snapshot, self->out, next);
 
     return own ? own->address.addr : 0;
 }
@@ -277,7 +277,7 @@ rewrite(KvmrTrail *self, const KvmrFilterVerdict *verdict)
     if (verdict->nat == KVMR_NAT_MASQUERADE && self->out)
         addr = masquerade_address(self);
     if (verdict->nat == KVMR_NAT_REDIRECT && self->in) {
-        own = kvmr_trail_own_address(self, self->in, self->filter.src);
+        own = kvmr_snapshot_own_address(self->world->snapshot, self->in, self->filter.src);
         addr = own ? own->address.addr : 0;
     }
     if (verdict->nat_unclear || addr == 0) {
@@ -305,7 +305,7 @@ rewrite(KvmrTrail *self, const KvmrFilterVerdict *verdict)
     }
     self->filter.dnat = TRUE;
     self->filter.dst = addr;
-    self->filter.dst_local = kvmr_trail_is_local(self, addr);
+    self->filter.dst_local = kvmr_snapshot_is_own(self->world->snapshot, addr);
     return TRUE;
 }
 

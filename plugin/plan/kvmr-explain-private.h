@@ -51,13 +51,7 @@ const KvmrPlanNetwork *kvmr_trail_guests_of(const KvmrTrail *self, const char *i
 const KvmrPlanNetwork *
 kvmr_trail_user_of(const KvmrTrail *self, const char *ifname, KvmrRole *role);
 
-/** Whether @addr is one of this host's. */
-gboolean kvmr_trail_is_local(const KvmrTrail *self, guint32 addr);
-
-/** Returns: (nullable): the address of this host on @link whose subnet has @addr, else its first.
- */
-const KvmrHostAddress          *
-kvmr_trail_own_address(const KvmrTrail *self, const KvmrLink *link, guint32 addr);
+/** Whether @addr is in a subnet that this host has on @link. */
 gboolean kvmr_trail_is_on_link(const KvmrTrail *self, const KvmrLink *link, guint32 addr);
 
 /** Who would be asked for the packet's way on the link that it comes in by, and who answers. */

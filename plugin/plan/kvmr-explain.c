@@ -89,39 +89,9 @@ kvmr_trail_user_of(const KvmrTrail *self, const char *ifname, KvmrRole *role)
 }
 
 gboolean
-kvmr_trail_is_local(const KvmrTrail *self, guint32 addr)
-{
-    const GArray *addresses = self->world->snapshot->addresses;
-
-    for (guint i = 0; i < addresses->len; i++) {
-        if (g_array_index(addresses, KvmrHostAddress, i).address.addr == addr)
-            return TRUE;
-    }
-    return FALSE;
-}
-
-const KvmrHostAddress *
-kvmr_trail_own_address(const KvmrTrail *self, const KvmrLink *link, guint32 addr)
-{
-    const GArray          *addresses = self->world->snapshot->addresses;
-    const KvmrHostAddress *first = NULL;
-
-    for (guint i = 0; i < addresses->len; i++) {
-        const KvmrHostAddress *own = &g_array_index(addresses, KvmrHostAddress, i);
-
-        if (own->ifindex != link->ifindex)
-            continue;
-        if (kvmr_prefix4_contains(kvmr_address4_subnet(own->address), addr))
-            return own;
-        first = first ? first : own;
-    }
-    return first;
-}
-
-gboolean
 kvmr_trail_is_on_link(const KvmrTrail *self, const KvmrLink *link, guint32 addr)
 {
-    const KvmrHostAddress *own = kvmr_trail_own_address(self, link, addr);
+    const KvmrHostAddress *own = kvmr_snapshot_own_address(self->world->snapshot, link, addr);
 
     return own && kvmr_prefix4_contains(kvmr_address4_subnet(own->address), addr);
 }
@@ -166,6 +136,17 @@ find_profile(const KvmrTrail *self, guint32 addr)
     return NULL;
 }
 
+/* What a command calls a profile: its id, which whoever made it may have chosen so that a shell
+ * takes it for more than one word, or its UUID. */
+static const char *
+command_word(const KvmrProfile *profile)
+{
+    const char *id = profile->id;
+    gsize       plain = strspn(id, G_CSET_A_2_Z G_CSET_a_2_z G_CSET_DIGITS "._-+@");
+
+    return *id && *id != '-' && id[plain] == '\0' ? id : profile->uuid;
+}
+
 /* Returns: TRUE if @addr is of a network that is down, which ends the way. */
 static gboolean
 is_down(KvmrTrail *self, guint32 addr)
@@ -175,13 +156,14 @@ is_down(KvmrTrail *self, guint32 addr)
 
     if (!profile)
         return FALSE;
-    (void) kvmr_trail_end(self,
-                          addr == self->packet->src ? "in" : "route",
-                          KVMR_VERDICT_UNREACHABLE,
-                          g_strdup_printf(_("%s is a guest of the network %s, which is not up"),
-                                          kvmr_addr4_print(addr, text),
-                                          profile->profile->id),
-                          g_strdup_printf(_("nmcli connection up %s"), profile->profile->id));
+    (void) kvmr_trail_end(
+        self,
+        addr == self->packet->src ? "in" : "route",
+        KVMR_VERDICT_UNREACHABLE,
+        g_strdup_printf(_("%s is a guest of the network %s, which is not up"),
+                        kvmr_addr4_print(addr, text),
+                        profile->profile->id),
+        g_strdup_printf(_("nmcli connection up %s"), command_word(profile->profile)));
     return TRUE;
 }
 
@@ -276,9 +258,10 @@ tell_in(KvmrTrail *self)
 static gboolean
 bypasses(KvmrTrail *self)
 {
-    const KvmrHostAddress *own = kvmr_trail_own_address(self, self->in, self->packet->src);
-    gboolean               together;
-    KvmrWay                back;
+    const KvmrHostAddress *own = kvmr_snapshot_own_address(
+        self->world->snapshot, self->in, self->packet->src);
+    gboolean together;
+    KvmrWay  back;
 
     if (self->way.kind != KVMR_WAY_FORWARD || self->way.ifindex != self->in->ifindex)
         return FALSE;
@@ -449,8 +432,8 @@ kvmr_explain(const KvmrWorld *world, const KvmrPacket *packet, GError **error)
         .dst = packet->dst,
         .protocol = packet->protocol,
         .port = packet->port,
-        .src_local = kvmr_trail_is_local(&self, packet->src),
-        .dst_local = kvmr_trail_is_local(&self, packet->dst),
+        .src_local = kvmr_snapshot_is_own(world->snapshot, packet->src),
+        .dst_local = kvmr_snapshot_is_own(world->snapshot, packet->dst),
         .established = packet->established,
     };
     walk(&self);

@@ -7,6 +7,10 @@
 /* How deep chains may jump; the kernel allows 16. */
 #define DEPTH_MAX 16
 
+/* Rules that one base chain may lead through. Few chains that jump to each other more than once are
+ * endless ways; older kernels do not mind. */
+#define RULES_MAX 200000
+
 /* From here on packets have their connection (NF_IP_PRI_CONNTRACK). */
 #define PRIORITY_CONNTRACK (-200)
 
@@ -20,6 +24,7 @@ typedef struct {
     KvmrFilterScope        scope;
     const KvmrFilterChain *chain;
     guint                  depth;
+    guint                  rules;   /* that were walked through */
     gboolean               certain; /* the packet is here for sure */
     const char            *unclear_rule;
 } Walk;
@@ -105,7 +110,7 @@ jump(Walk *self, const char *name, gboolean returns, const char *rule)
     const KvmrFilterChain *from = self->chain;
     guint                  outcome;
 
-    if (!target || self->depth >= DEPTH_MAX)
+    if (!target || self->depth >= DEPTH_MAX || self->rules >= RULES_MAX)
         return take_unclear(self, rule);
     self->depth++;
     outcome = walk_chain(self, target);
@@ -331,6 +336,7 @@ walk_rule(Walk *self, JsonObject *object)
     gboolean    certain = self->certain, unclear = FALSE;
     guint       outcome = 0;
 
+    self->rules++;
     for (guint i = 0; statements && i < json_array_get_length(statements); i++) {
         JsonObject *statement = kvmr_json_as_object(json_array_get_element(statements, i));
         g_autoptr(GList) members = statement ? json_object_get_members(statement) : NULL;

@@ -51,7 +51,8 @@ kvmr_probe_add_mac(KvmrProbe *self, const guint8 *mac)
         if (memcmp(&g_array_index(self->macs, KvmrMac, i), &answer, sizeof(answer)) == 0)
             return;
     }
-    g_array_append_val(self->macs, answer);
+    if (self->macs->len < KVMR_PROBE_MACS_MAX)
+        g_array_append_val(self->macs, answer);
 }
 
 char *

@@ -11,6 +11,10 @@ typedef enum {
 /** The packet of a small echo, in bytes, as `ping` sends it. */
 #define KVMR_PROBE_ECHO_SIZE 84
 
+/** So many MAC addresses that answer one question are kept: whoever answers with ever new ones must
+ * not fill the memory, nor a screen. */
+#define KVMR_PROBE_MACS_MAX 8
+
 /** A MAC address that answered. */
 typedef struct {
     guint8 bytes[6];
@@ -23,7 +27,7 @@ typedef struct {
  * @target: whom it is about
  * @size: ECHO: of the packet with its IP header, in bytes
  * @answered: there was an answer; @rtt: after so many µs, at least 1
- * @macs: ARP: of #KvmrMac, all that answered, each once
+ * @macs: ARP: of #KvmrMac, that answered, each once, %KVMR_PROBE_MACS_MAX at most
  * @unreachable: ECHO: somebody said that it cannot be reached, ICMP type 3 with code @code: @from
  * @next_mtu: what that somebody said gets through, 0 if nothing
  * @errsv: it could not even be sent: an errno value, else 0

@@ -76,6 +76,33 @@ kvmr_snapshot_find_index(const KvmrSnapshot *self, int ifindex)
     return NULL;
 }
 
+gboolean
+kvmr_snapshot_is_own(const KvmrSnapshot *self, guint32 addr)
+{
+    for (guint i = 0; i < self->addresses->len; i++) {
+        if (g_array_index(self->addresses, KvmrHostAddress, i).address.addr == addr)
+            return TRUE;
+    }
+    return FALSE;
+}
+
+const KvmrHostAddress *
+kvmr_snapshot_own_address(const KvmrSnapshot *self, const KvmrLink *link, guint32 addr)
+{
+    const KvmrHostAddress *first = NULL;
+
+    for (guint i = 0; i < self->addresses->len; i++) {
+        const KvmrHostAddress *own = &g_array_index(self->addresses, KvmrHostAddress, i);
+
+        if (own->ifindex != link->ifindex)
+            continue;
+        if (kvmr_prefix4_contains(kvmr_address4_subnet(own->address), addr))
+            return own;
+        first = first ? first : own;
+    }
+    return first;
+}
+
 static gboolean
 is_layer3(const KvmrSnapshot *self, const KvmrLink *link, guint depth)
 {

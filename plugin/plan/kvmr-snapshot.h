@@ -112,6 +112,14 @@ KvmrLink *kvmr_snapshot_add_link(KvmrSnapshot *self, int ifindex, const char *na
 KvmrLink *kvmr_snapshot_find_name(const KvmrSnapshot *self, const char *name);
 KvmrLink *kvmr_snapshot_find_index(const KvmrSnapshot *self, int ifindex);
 
+/** Whether @addr is one of this host's, on whatever link. */
+gboolean kvmr_snapshot_is_own(const KvmrSnapshot *self, guint32 addr);
+
+/** Returns: (transfer none) (nullable): the address of this host on @link whose subnet has @addr,
+ * else its first. */
+const KvmrHostAddress *
+kvmr_snapshot_own_address(const KvmrSnapshot *self, const KvmrLink *link, guint32 addr);
+
 /**
  * kvmr_snapshot_layer: whether @link carries Ethernet frames (proxy ARP needs them) or bare IP,
  * read through VLANs and bonds: layer 3 if it or anything below it is.

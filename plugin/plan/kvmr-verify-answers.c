@@ -25,16 +25,6 @@ unreachable_text(guint8 code)
 }
 
 static gboolean
-is_own(const KvmrVerify *self, guint32 addr)
-{
-    for (guint i = 0; i < self->snapshot->addresses->len; i++) {
-        if (g_array_index(self->snapshot->addresses, KvmrHostAddress, i).address.addr == addr)
-            return TRUE;
-    }
-    return FALSE;
-}
-
-static gboolean
 is_own_mac(const KvmrVerify *self, const KvmrMac *mac)
 {
     for (guint i = 0; i < self->snapshot->links->len; i++) {
@@ -54,7 +44,8 @@ obstacle(const KvmrVerify *self, const KvmrAsked *asked)
 {
     char from[KVMR_ADDR4_TEXT];
 
-    if (asked->echo && asked->echo->unreachable && !is_own(self, asked->echo->from))
+    if (asked->echo && asked->echo->unreachable &&
+        !kvmr_snapshot_is_own(self->snapshot, asked->echo->from))
         return g_strdup_printf(_("%s says: %s"),
                                kvmr_addr4_print(asked->echo->from, from),
                                unreachable_text(asked->echo->code));

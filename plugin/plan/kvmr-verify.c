@@ -25,39 +25,11 @@ has_arp(const KvmrVerify *self, const KvmrLink *link)
            kvmr_snapshot_layer(self->snapshot, link) != KVMR_LAYER_3;
 }
 
-/* The address to ask from: in the target's subnet, else any of the link; 0 if it has none. */
-static guint32
-own_address(const KvmrVerify *self, const KvmrLink *link, guint32 target)
-{
-    guint32 any = 0;
-
-    for (guint i = 0; i < self->snapshot->addresses->len; i++) {
-        const KvmrHostAddress *own = &g_array_index(self->snapshot->addresses, KvmrHostAddress, i);
-
-        if (own->ifindex != link->ifindex)
-            continue;
-        if (kvmr_prefix4_contains(kvmr_address4_subnet(own->address), target))
-            return own->address.addr;
-        any = any ? any : own->address.addr;
-    }
-    return any;
-}
-
-static gboolean
-is_own(const KvmrVerify *self, guint32 addr)
-{
-    for (guint i = 0; i < self->snapshot->addresses->len; i++) {
-        if (g_array_index(self->snapshot->addresses, KvmrHostAddress, i).address.addr == addr)
-            return TRUE;
-    }
-    return FALSE;
-}
-
 /* The kernel keeps neighbours for broadcasts and multicast groups, too. */
 static gboolean
 is_somebody(const KvmrVerify *self, const KvmrLink *link, guint32 addr)
 {
-    if (addr == 0 || addr >= FIRST_MULTICAST || is_own(self, addr))
+    if (addr == 0 || addr >= FIRST_MULTICAST || kvmr_snapshot_is_own(self->snapshot, addr))
         return FALSE;
     for (guint i = 0; i < self->snapshot->addresses->len; i++) {
         const KvmrHostAddress *own = &g_array_index(self->snapshot->addresses, KvmrHostAddress, i);
@@ -73,10 +45,11 @@ is_somebody(const KvmrVerify *self, const KvmrLink *link, guint32 addr)
 static void
 ask(KvmrVerify *self, KvmrAsked asked, gboolean arp, gboolean echo)
 {
-    const guint32 source = asked.link ? own_address(self, asked.link, asked.addr) : 0;
+    const KvmrHostAddress *source =
+        asked.link ? kvmr_snapshot_own_address(self->snapshot, asked.link, asked.addr) : NULL;
 
     if (arp && source && has_arp(self, asked.link)) {
-        asked.arp = kvmr_probe_new_arp(asked.link, source, asked.addr);
+        asked.arp = kvmr_probe_new_arp(asked.link, source->address.addr, asked.addr);
         g_ptr_array_add(self->probes, asked.arp);
     }
     if (echo) {
@@ -157,8 +130,8 @@ ask_neighbours(
     KvmrVerify *self, const KvmrLink *link, KvmrAskedKind kind, const GArray *neighbours, guint max)
 {
     for (guint i = 0; i < neighbours->len && max > 0; i++) {
-        const KvmrNeighbour *known = &g_array_index(neighbours, KvmrNeighbour, i);
-        const KvmrAsked      asked = {.kind = kind, .link = link, .addr = known->addr};
+        const KvmrVerifyNeighbour *known = &g_array_index(neighbours, KvmrVerifyNeighbour, i);
+        const KvmrAsked            asked = {.kind = kind, .link = link, .addr = known->addr};
 
         if (known->ifindex != link->ifindex || !is_somebody(self, link, known->addr) ||
             is_asked(self, kind, link, known->addr) ||
@@ -194,7 +167,7 @@ ask_links(KvmrVerify *self, const GArray *neighbours)
 }
 
 static gboolean
-is_guest(const KvmrVerify *self, const KvmrNeighbour *known)
+is_guest(const KvmrVerify *self, const KvmrVerifyNeighbour *known)
 {
     if (known->ifindex != self->guest->ifindex || !is_somebody(self, self->guest, known->addr))
         return FALSE;
@@ -225,7 +198,7 @@ ask_duplicates(KvmrVerify *self, const GArray *neighbours)
             ask(self, asked, TRUE, FALSE);
         }
         for (guint j = 0; j < neighbours->len && guests < KVMR_VERIFY_LAN_MAX; j++) {
-            const KvmrNeighbour *known = &g_array_index(neighbours, KvmrNeighbour, j);
+            const KvmrVerifyNeighbour *known = &g_array_index(neighbours, KvmrVerifyNeighbour, j);
 
             if (!is_guest(self, known))
                 continue;
@@ -242,9 +215,9 @@ ask_guests(KvmrVerify *self, const GArray *neighbours)
     guint guests = 0;
 
     for (guint i = 0; i < neighbours->len && guests < KVMR_VERIFY_GUESTS_MAX; i++) {
-        const KvmrNeighbour *known = &g_array_index(neighbours, KvmrNeighbour, i);
-        const KvmrAsked      asked = {
-                 .kind = KVMR_ASKED_GUEST, .link = self->guest, .addr = known->addr};
+        const KvmrVerifyNeighbour *known = &g_array_index(neighbours, KvmrVerifyNeighbour, i);
+        const KvmrAsked            asked = {
+                       .kind = KVMR_ASKED_GUEST, .link = self->guest, .addr = known->addr};
 
         if (!is_guest(self, known))
             continue;

@@ -9,7 +9,7 @@
 typedef struct {
     int     ifindex;
     guint32 addr;
-} KvmrNeighbour;
+} KvmrVerifyNeighbour;
 
 /** At most so many are asked: peers; known guests; systems on a link; in place of next hops on a
  * LAN. */
@@ -29,7 +29,7 @@ typedef struct _KvmrVerify KvmrVerify;
 /**
  * kvmr_verify_new:
  * @planned: a network that is routed; it and @snapshot, of which it was planned, must outlive this
- * @neighbours: (element-type KvmrNeighbour): of its links and its guest interface
+ * @neighbours: (element-type KvmrVerifyNeighbour): of its links and its guest interface
  */
 KvmrVerify *kvmr_verify_new(const KvmrPlanNetwork *planned,
                             const KvmrSnapshot    *snapshot,

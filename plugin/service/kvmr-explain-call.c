@@ -180,8 +180,11 @@ read_filter(KvmrHost *host, GError **error)
 }
 
 static GVariant *
-explain(
-    GVariant *parameters, GPtrArray *networks, KvmrSource *source, KvmrHost *host, GError **error)
+explain(GVariant               *parameters,
+        const KvmrExplainState *state,
+        KvmrSource             *source,
+        KvmrHost               *host,
+        GError                **error)
 {
     g_autoptr(GVariant) given = NULL;
     g_autoptr(GPtrArray) profiles = NULL;
@@ -203,7 +206,9 @@ explain(
     if (!filter)
         return NULL;
 
-    plan = kvmr_plan_new(networks, snapshot);
+    plan = kvmr_plan_new(state->networks, snapshot);
+    if (state->failure)
+        kvmr_plan_set_failed(plan, state->routed, state->failure);
     profiles = kvmr_source_get_profiles(source);
     world = (KvmrWorld){
         .snapshot = snapshot,
@@ -222,10 +227,13 @@ explain(
 }
 
 GVariant *
-kvmr_explain_call(
-    GVariant *parameters, GPtrArray *networks, KvmrSource *source, KvmrHost *host, GError **error)
+kvmr_explain_call(GVariant               *parameters,
+                  const KvmrExplainState *state,
+                  KvmrSource             *source,
+                  KvmrHost               *host,
+                  GError                **error)
 {
-    GVariant *answered = explain(parameters, networks, source, host, error);
+    GVariant *answered = explain(parameters, state, source, host, error);
 
     /* The rules of a whole host may have taken tens of MB, which the service never needs else. */
 #ifdef __GLIBC__

@@ -7,11 +7,25 @@
 #include "service/kvmr-source.h"
 
 /**
+ * KvmrExplainState: what is to be applied, and whether it could be
+ * @networks: (element-type KvmrNetwork): those that are up
+ * @routed: (nullable) (element-type utf8), @failure: (nullable): why their plan could not be
+ *   applied, see kvmr_plan_set_failed()
+ */
+typedef struct {
+    GPtrArray  *networks;
+    GHashTable *routed;
+    const char *failure;
+} KvmrExplainState;
+
+/**
  * kvmr_explain_call: answers the method Explain; reads the host, changes nothing
  * @parameters: of the call, (ssa{sv})
- * @networks: (element-type KvmrNetwork): those that are up
  * @error: %KVMR_ERROR_INVALID for what is no address, option or value; %KVMR_ERROR_KERNEL
  * Returns: (transfer floating): (ssaa{sv})
  */
-GVariant *kvmr_explain_call(
-    GVariant *parameters, GPtrArray *networks, KvmrSource *source, KvmrHost *host, GError **error);
+GVariant *kvmr_explain_call(GVariant               *parameters,
+                            const KvmrExplainState *state,
+                            KvmrSource             *source,
+                            KvmrHost               *host,
+                            GError                **error);

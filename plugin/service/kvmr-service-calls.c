@@ -225,6 +225,38 @@ on_plan(KvmrDBusKvmRouted     *skeleton,
     return TRUE;
 }
 
+static void
+on_asker_known(GDBusMethodInvocation *invocation, gboolean is_root, gpointer user_data)
+{
+    KvmrService *self = user_data;
+    g_autoptr(GPtrArray) networks = NULL;
+    g_autoptr(GError) error = NULL;
+    KvmrExplainState state;
+    GVariant        *answer;
+
+    if (!is_root) {
+        kvmr_service_refuse(self, invocation);
+        return;
+    }
+    /* Rules that are still to be applied would be missed. */
+    if (self->reconcile_id)
+        kvmr_service_reconcile(self);
+    networks = kvmr_service_get_networks(self);
+    state = (KvmrExplainState){networks, self->failure ? self->routed : NULL, self->failure};
+    answer = kvmr_explain_call(g_dbus_method_invocation_get_parameters(invocation),
+                               &state,
+                               self->source,
+                               self->host,
+                               &error);
+    if (answer)
+        g_dbus_method_invocation_return_value(invocation, answer);
+    else
+        g_dbus_method_invocation_return_gerror(invocation, error);
+    kvmr_service_call_done(self);
+}
+
+/* For root: it shows the rules of others, which the kernel shows to root only, and nothing else is
+ * answered while it reads all that a host has. */
 static gboolean
 on_explain(KvmrDBusKvmRouted     *skeleton,
            GDBusMethodInvocation *invocation,
@@ -233,18 +265,7 @@ on_explain(KvmrDBusKvmRouted     *skeleton,
            GVariant              *options,
            KvmrService           *self)
 {
-    g_autoptr(GPtrArray) networks = kvmr_service_get_networks(self);
-    g_autoptr(GError) error = NULL;
-    GVariant *answer = kvmr_explain_call(g_dbus_method_invocation_get_parameters(invocation),
-                                         networks,
-                                         self->source,
-                                         self->host,
-                                         &error);
-
-    if (answer)
-        g_dbus_method_invocation_return_value(invocation, answer);
-    else
-        g_dbus_method_invocation_return_gerror(invocation, error);
+    kvmr_service_for_root_only(self, invocation, on_asker_known);
     return TRUE;
 }
 

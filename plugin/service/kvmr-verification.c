@@ -60,7 +60,7 @@ add_neighbours(GArray *all, KvmrHost *host, const KvmrLink *link, GError **error
     g_autoptr(GArray) known = kvmr_host_read_neighbours(host, link, error);
 
     for (guint i = 0; known && i < known->len; i++) {
-        const KvmrNeighbour neighbour = {link->ifindex, g_array_index(known, guint32, i)};
+        const KvmrVerifyNeighbour neighbour = {link->ifindex, g_array_index(known, guint32, i)};
 
         g_array_append_val(all, neighbour);
     }
@@ -74,7 +74,7 @@ read_neighbours(const Verification    *self,
                 const KvmrPlanNetwork *planned,
                 GError               **error)
 {
-    g_autoptr(GArray) all = g_array_new(FALSE, FALSE, sizeof(KvmrNeighbour));
+    g_autoptr(GArray) all = g_array_new(FALSE, FALSE, sizeof(KvmrVerifyNeighbour));
     const KvmrLink *guest = kvmr_snapshot_find_name(self->snapshot,
                                                     planned->network->profile->interface);
 

@@ -271,7 +271,8 @@ class Interface(DBus):
         calls = ((f"{INTERFACE}.Reapply", PATH, UUID), (f"{INTERFACE}.Restore", PATH, UUID),
                  (f"{INTERFACE}.Notify", PATH, "pre-down", "br-ex", UUID),
                  (f"{INTERFACE}.Try", PATH, NAME, "60"), (f"{INTERFACE}.Confirm", PATH, UUID),
-                 (f"{INTERFACE}.Revert", PATH, UUID), (f"{NETWORK}.Verify", self.path))
+                 (f"{INTERFACE}.Revert", PATH, UUID), (f"{NETWORK}.Verify", self.path),
+                 (f"{INTERFACE}.Explain", PATH, "10.136.11.1", "10.10.10.10", "{}"))
         for method, path, *arguments in calls:
             with self.subTest(method, by="bus"):
                 result = self.gdbus(method, *arguments, path=path, user=NOBODY)

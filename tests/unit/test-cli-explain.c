@@ -170,6 +170,7 @@ static void
 test_errors(CtlFixture *fixture, gconstpointer data)
 {
     g_autofree char *err = NULL;
+    g_autofree char *denied = NULL;
     gulong           handler;
 
     handler = g_signal_connect(
@@ -177,9 +178,17 @@ test_errors(CtlFixture *fixture, gconstpointer data)
     g_assert_cmpint(CTL(NULL, &err, "explain", GUEST, LAN), ==, 2);
     g_assert_cmpstr(err, ==, "Error: it is wrong\n");
     g_signal_handler_disconnect(fixture->service->manager, handler);
-    g_signal_connect(
+    handler = g_signal_connect(
         fixture->service->manager, "handle-explain", G_CALLBACK(on_refuse), (gpointer) "Kernel");
     g_assert_cmpint(CTL(NULL, NULL, "explain", GUEST, LAN), ==, 3);
+    g_signal_handler_disconnect(fixture->service->manager, handler);
+    g_signal_connect(
+        fixture->service->manager, "handle-explain", G_CALLBACK(on_refuse), (gpointer) "Denied");
+    g_assert_cmpint(CTL(NULL, &denied, "explain", GUEST, LAN), ==, 3);
+    g_assert_cmpstr(denied,
+                    ==,
+                    "Error: Only root may explain a packet's way, as that shows the rules of "
+                    "others; try sudo\n");
     g_clear_pointer(&fixture->service, mock_service_free);
     g_assert_cmpint(CTL(NULL, NULL, "explain", GUEST, LAN), ==, 8);
 }

@@ -336,6 +336,26 @@ test_chains(void)
     g_assert_cmpuint(chains_outcome(RULE("f", "1", JUMP("nowhere"))), ==, UNCLEAR);
 }
 
+/* Each chain jumps nine times to the next: more ways than can be gone. */
+static void
+test_many_ways(void)
+{
+    g_autoptr(GString) objects = g_string_new(FORWARD("accept"));
+    g_autoptr(KvmrFilter) filter = NULL;
+    g_autoptr(GPtrArray) verdicts = NULL;
+    KvmrFilterPacket packet = echo_request();
+
+    for (guint i = 0; i < 16; i++)
+        g_string_append_printf(objects, CHAIN("c%u"), i);
+    g_string_append(objects, RULE("f", "1", JUMP("c0")));
+    for (guint i = 0; i < 15 * 9; i++)
+        g_string_append_printf(objects, RULE("c%u", "1", JUMP("c%u")), i / 9, i / 9 + 1);
+    g_string_append(objects, RULE("c15", "1", "{'counter': null}"));
+    filter = filter_new(objects->str, "");
+    verdicts = kvmr_filter_pass(filter, KVMR_HOOK_FORWARD, &packet);
+    g_assert_cmpuint(only(verdicts)->outcome, ==, UNCLEAR);
+}
+
 static void
 test_sets_and_maps(void)
 {
@@ -551,6 +571,7 @@ main(int argc, char **argv)
     g_test_add_func("/filter/texts", test_texts);
     g_test_add_func("/filter/doubt", test_doubt);
     g_test_add_func("/filter/chains", test_chains);
+    g_test_add_func("/filter/many-ways", test_many_ways);
     g_test_add_func("/filter/sets-and-maps", test_sets_and_maps);
     g_test_add_func("/filter/order", test_order);
     g_test_add_func("/filter/nat", test_nat);

@@ -442,6 +442,14 @@ test_states(Fixture *fixture, gconstpointer data)
           "10.10.10.10 does not reach 10.77.0.1: 10.77.0.1 is a guest of the network stored, which "
           "is not up; nmcli connection up stored.");
 
+    g_ptr_array_set_size(fixture->profiles, 0);
+    g_ptr_array_add(fixture->profiles,
+                    fixture_network("a;halt", UUID_B, "br-s", "address1=10.77.0.254/16", ""));
+    check(fixture,
+          packet("10.77.0.1", "10.10.10.10"),
+          "10.77.0.1 does not reach 10.10.10.10: 10.77.0.1 is a guest of the network a;halt, which "
+          "is not up; nmcli connection up " UUID_B ".");
+
     /* By the LAN meanwhile, and that is said. */
     explanation = explain(fixture, packet("10.136.11.1", "10.136.12.1"));
     g_assert_cmpint(explanation->verdict, ==, KVMR_VERDICT_PASSES);

@@ -107,15 +107,19 @@ test_run_late(void)
 {
     static const char *const sleeping[] = {"sh", "-c", "echo begun; exec sleep 1000", NULL};
     static const char *const closed[] = {"sh", "-c", "exec sleep 1000 >&- 2>&-", NULL};
+    static const char *const endless[] = {"timeout", "60", "cat", "/dev/zero", NULL};
     g_autoptr(GError) error = NULL;
     g_autoptr(KvmrRun) run = kvmr_run(sleeping, 2, LIMIT, &error);
     g_autoptr(KvmrRun) silent = kvmr_run(closed, 1, LIMIT, &error);
+    g_autoptr(KvmrRun) talking = kvmr_run(endless, 1, LIMIT, &error);
 
     g_assert_no_error(error);
     g_assert_cmpstr(run->out->str, ==, "begun\n");
     g_assert_true(run->late);
     g_assert_cmpint(run->status, ==, -1);
     g_assert_true(silent->late);
+    g_assert_true(talking->late);
+    g_assert_true(talking->cut);
 }
 
 static void

@@ -36,7 +36,7 @@ set_up(Fixture *fixture, gconstpointer data)
         link->mac[5] = (guint8) link->ifindex;
     }
     kvmr_snapshot_find_index(fixture->snapshot, FIXTURE_HIPERSOCKETS)->mtu = 57344;
-    fixture->neighbours = g_array_new(FALSE, FALSE, sizeof(KvmrNeighbour));
+    fixture->neighbours = g_array_new(FALSE, FALSE, sizeof(KvmrVerifyNeighbour));
 }
 
 static void
@@ -58,7 +58,7 @@ tear_down(Fixture *fixture, gconstpointer data)
 static void
 know(Fixture *fixture, int ifindex, guint32 addr)
 {
-    const KvmrNeighbour neighbour = {ifindex, addr};
+    const KvmrVerifyNeighbour neighbour = {ifindex, addr};
 
     g_array_append_val(fixture->neighbours, neighbour);
 }
@@ -569,6 +569,21 @@ test_duplicates(Fixture *fixture, gconstpointer data)
                "have it\n");
 }
 
+/* Somebody answers with ever new MACs: the rows stay few. */
+static void
+test_flood(Fixture *fixture, gconstpointer data)
+{
+    g_autofree char *text = NULL;
+    g_auto(GStrv) rows = NULL;
+
+    begin(fixture);
+    for (guint i = 0; i < 200; i++)
+        answer_arp(fixture, FIXTURE_UPLINK, GUEST_SELF, (guint8) (50 + i));
+    text = live_rows(fixture);
+    rows = g_strsplit(text, "failed duplicate 10.136.11.254 ", -1);
+    g_assert_cmpuint(g_strv_length(rows) - 1, ==, KVMR_PROBE_MACS_MAX);
+}
+
 static void
 test_path_mtu(Fixture *fixture, gconstpointer data)
 {
@@ -679,6 +694,7 @@ main(int argc, char **argv)
         {"/verify/not-sent", test_not_sent},
         {"/verify/peer-waits", test_peer_waits},
         {"/verify/duplicates", test_duplicates},
+        {"/verify/flood", test_flood},
         {"/verify/path-mtu", test_path_mtu},
         {"/verify/path-mtu/told", test_path_mtu_told},
         {"/verify/limits", test_limits},
