@@ -212,7 +212,9 @@ kvmr_cmd_verify(const KvmrCommand *self, char **argv)
         all = verify_all(client, networks, &error);
     if (!all) {
         kvmr_complain("%s", error->message);
-        return kvmr_client_exit_status(error);
+        status = kvmr_client_exit_status(error);
+        /* What could not be asked must not be taken for what is wrong. */
+        return status == KVMR_EXIT_FAILURE ? KVMR_EXIT_UNKNOWN : status;
     }
     status = print(networks, all, json);
     return status == KVMR_EXIT_OK ? exit_status(all) : status;

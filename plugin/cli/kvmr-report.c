@@ -100,7 +100,7 @@ report_overview(KvmrPage *page, GPtrArray *networks)
         g_autoptr(GVariant) peers = kvmr_info_list(info, "Peers");
         g_autoptr(GVariant) findings = kvmr_info_list(info, "Findings");
         g_autofree char *subnets = kvmr_info_guest_subnets(info);
-    
+
         kvmr_table_add(table, KVMR_STYLE_PLAIN, kvmr_info_name(info));
         kvmr_table_add(table, KVMR_STYLE_PLAIN, kvmr_info_string(info, "Interface"));
         kvmr_table_add(table, state_style(state), state);

@@ -13,6 +13,9 @@
 #include "cli/kvmr-page.h"
 #include "cli/kvmr-status.h"
 
+/* How long to wait for the counters. */
+#define ANSWER_MILLISECONDS 2000
+
 /* ECMA-48: the cursor to the first column of the first line, then erase all from there on. */
 #define CLEAR "\033[H\033[J"
 
@@ -195,6 +198,8 @@ kvmr_status_watch(KvmrClient *client, const char *name, gboolean json)
     guint resize;
     int   status;
 
+    /* While it waits for an answer, nobody hears ^C. */
+    kvmr_client_set_timeout(client, ANSWER_MILLISECONDS);
     if (!follow) {
         kvmr_complain("%s", error->message);
         return kvmr_client_exit_status(error);

@@ -121,7 +121,7 @@ class Verify(labcase.LabCase):
     def test_for_root(self):
         done = self.lpar.run("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups",
                              "kvm-routedctl", "verify", check=False)
-        self.assertEqual((done.returncode, done.stdout), (1, ""))
+        self.assertEqual((done.returncode, done.stdout), (3, ""))
         self.assertEqual(done.stderr, "Error: Only root may verify a network, as that sends "
                                       "packets; try sudo\n")
 

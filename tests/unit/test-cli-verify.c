@@ -148,7 +148,7 @@ test_verify_refused(CtlFixture *fixture, gconstpointer data)
         gulong           id = g_signal_connect(
             network, "handle-verify", G_CALLBACK(on_verify_refused), (gpointer) names[i]);
 
-        g_assert_cmpint(CTL(&out, &err, "verify"), ==, 1);
+        g_assert_cmpint(CTL(&out, &err, "verify"), ==, 3);
         g_assert_cmpstr(out, ==, "");
         g_assert_cmpstr(
             err, ==, "Error: Only root may verify a network, as that sends packets; try sudo\n");
