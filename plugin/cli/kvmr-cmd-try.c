@@ -163,6 +163,17 @@ on_bus_closed(GDBusConnection *bus, gboolean peer_vanished, GError *error, gpoin
 
 /* ---- its end ---- */
 
+static const char *
+end_text(GVariant *subject, gboolean kept)
+{
+    if (kept)
+        return _(" is kept, and stored on disk");
+    if (*kvmr_dict_string(subject, "replaces"))
+        return _(" is taken back, and what was up before is up again: guests have to be attached "
+                 "to it anew");
+    return _(" is taken back: everything is as it was before");
+}
+
 static int
 tell_end(Session *self)
 {
@@ -178,10 +189,7 @@ tell_end(Session *self)
     }
     kvmr_page_begin(page, 0, 2);
     kvmr_page_put(page, KVMR_STYLE_TITLE, kvmr_dict_string(self->subject, "id"));
-    kvmr_page_put(page,
-                  kept ? KVMR_STYLE_GOOD : KVMR_STYLE_PLAIN,
-                  kept ? _(" is kept, and stored on disk")
-                       : _(" is taken back: everything is as it was before"));
+    kvmr_page_put(page, kept ? KVMR_STYLE_GOOD : KVMR_STYLE_PLAIN, end_text(self->subject, kept));
     kvmr_page_end(page);
     if (kept || self->ending)
         say(self, page);

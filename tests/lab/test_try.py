@@ -327,9 +327,9 @@ class Refused(Try):
 class AtATerminal(Try):
     """What the person there sees and says."""
 
-    def at_terminal(self, timeout=LONG, typed=None):
-        terminal = Terminal(self.lpar, "kvm-routedctl", "try", self.write(self.profile()),
-                            "--timeout", str(timeout))
+    def at_terminal(self, timeout=LONG, typed=None, text=None):
+        terminal = Terminal(self.lpar, "kvm-routedctl", "try",
+                            self.write(text or self.profile()), "--timeout", str(timeout))
         self.addCleanup(terminal.process.kill)
         if typed:
             terminal.type(typed)
@@ -357,6 +357,17 @@ class AtATerminal(Try):
                 self.assertEqual(terminal.ended(), NOT_KEPT)
                 self.assertIn("is taken back: everything is as it was before", terminal.text)
                 self.assert_back(before)
+
+    def test_no_where_another_had_the_interface(self):
+        """All is as before but for the guests' ports, which is said."""
+        self.bring_up()
+        text = self.profile().replace(UUID, UUID[:-2] + "99").replace(NAME, "other11")
+        terminal = self.at_terminal(text=text)
+        terminal.type("n\n")
+        self.assertEqual(terminal.ended(), NOT_KEPT)
+        self.assertIn("up again: guests have to be attached to it anew",
+                      " ".join(terminal.text.split()))
+        self.lpar.wait_state(NAME, "active")
 
     def test_typed_before_it_was_asked(self):
         """That is no answer: an impatient Enter takes nothing back, a pasted y keeps nothing."""
