@@ -14,7 +14,7 @@
 #include "setting/kvmr-text.h"
 
 /* 65536 peers are less than this. */
-#define SIZE_MAX_BYTES (4 * 1024 * 1024)
+#define SIZE_MAX_BYTES 4194304 /* 4 MiB */
 
 #define MODE_DIRECTORY (O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
 #define MODE_READ      (O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)
