@@ -256,7 +256,7 @@ test_cannot_write(TriesFixture *fixture, gconstpointer data)
 static void
 test_too_large(TriesFixture *fixture, gconstpointer data)
 {
-    g_autofree char *text = g_strnfill(5 * 1024 * 1024, '#');
+    g_autofree char *text = g_strnfill(5242880, '#');
     g_autoptr(KvmrTry) subject = kvmr_try_new(UUID_A, "a", "br-a", text);
     g_autoptr(GAsyncResult) result = NULL;
     g_autoptr(GError) error = NULL;
