@@ -116,7 +116,8 @@ class Verify(labcase.LabCase):
         self.assertEqual([caller.wait() for caller in callers], [0, 0])
         # The last second is one of waiting for answers to probes.
         last = [answer for answer in answers if 0.1 < answers[-1] - answer < 1]
-        self.assertGreater(len(last), 20)
+        # One that does nothing else meanwhile answers the last question only.
+        self.assertGreater(len(last), 2)
 
     def test_for_root(self):
         done = self.lpar.run("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups",
