@@ -33,7 +33,7 @@ def add_foreign_host(test, lpar):
     test.addCleanup(host.stop)
     host.ready()
     _connect(host, "eth0", lpar, "foreign0")
-    lpar.ip_batch(["link set foreign0 up", "address add 192.0.2.1/24 dev foreign0"])
+    lpar.ip_batch(["address add 192.0.2.1/24 dev foreign0", "link set foreign0 up"])
     lpar.sysctl("net/ipv4/conf/foreign0/forwarding", 1)
     host.configure(host.links)
     return host
@@ -46,5 +46,5 @@ def add_uplink(test, lpar, segment, device, address, metric):
     test.addCleanup(lpar.run, "ip", "link", "del", device)
     segment.ip_batch([f"link set {port} master segment up"])
     subnet = ipaddress.ip_interface(address).network
-    lpar.ip_batch([f"link set {device} up", f"address add {address} dev {device} noprefixroute",
+    lpar.ip_batch([f"address add {address} dev {device} noprefixroute", f"link set {device} up",
                    f"route add {subnet} dev {device} metric {metric}"])

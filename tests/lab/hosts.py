@@ -477,10 +477,11 @@ def _setns(namespace):
 
 
 def link_commands(link):
-    """The lines for `ip -batch` that configure a link of the topology."""
+    """The lines for `ip -batch` that configure a link of the topology. Addresses come before `up`:
+    NetworkManager takes an interface that goes up without one for its own, and flushes it."""
     name = link["name"]
     batch = [f"link set {name} arp off"] if not link.get("arp", True) else []
-    batch.append(f"link set {name} up")
     batch += [f"address add {address} dev {name}" for address in link.get("addresses", [])]
+    batch.append(f"link set {name} up")
     batch += [f"route add {route} dev {name}" for route in link.get("routes", [])]
     return batch

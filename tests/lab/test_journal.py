@@ -166,8 +166,8 @@ class Messages(labcase.LabCase):
         """An interface of the host has the guests' subnet."""
         self.lpar.down(NAME)
         self.lpar.sh("ip link add veth-bad type veth peer name veth-worse; "
-                     "ip link set veth-bad up; ip link set veth-worse up; "
-                     "ip address add 10.136.11.77/24 dev veth-bad")
+                     "ip address add 10.136.11.77/24 dev veth-bad; "  # see link_commands
+                     "ip link set veth-bad up; ip link set veth-worse up")
         remove = lambda: self.lpar.run("ip", "link", "del", "veth-bad", check=False)
         self.addCleanup(remove)
         self.lpar.up(NAME, "failed")
