@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "plan/kvmr-check.h"
+#include "plan/kvmr-check-private.h"
 
 #include <glib/gi18n-lib.h>
 #include <string.h>
@@ -7,20 +7,13 @@
 #include "setting/kvmr-ifname.h"
 #include "setting/kvmr-text.h"
 
-typedef struct {
-    KvmrPlanNetwork    *network;
-    GPtrArray          *all;
-    GPtrArray          *earlier;
-    const KvmrSnapshot *snapshot;
-} Context;
-
-static KvmrFinding *
-add_finding(const Context *context,
-            const char    *code,
-            KvmrSeverity   severity,
-            const char    *interface,
-            char          *message,
-            char          *hint)
+KvmrFinding *
+kvmr_check_add(const KvmrCheck *context,
+               const char      *code,
+               KvmrSeverity     severity,
+               const char      *interface,
+               char            *message,
+               char            *hint)
 {
     KvmrFinding *finding = kvmr_finding_new(code, severity, interface, message, hint);
 
@@ -28,22 +21,20 @@ add_finding(const Context *context,
     return finding;
 }
 
-/* Any interface of the host, made fit for messages: in its name the kernel takes nearly all bytes.
- */
-static char *
-shown_name(const KvmrLink *link)
+char *
+kvmr_check_shown_name(const KvmrLink *link)
 {
     return kvmr_text_escape(link->name, KVMR_IFNAME_MAX);
 }
 
-static const KvmrPlanLink *
-nth_link(const Context *context, guint i)
+const KvmrPlanLink *
+kvmr_check_nth_link(const KvmrCheck *context, guint i)
 {
     return &g_array_index(context->network->links, KvmrPlanLink, i);
 }
 
-static gboolean
-is_guest_interface(const Context *context, const KvmrLink *link)
+gboolean
+kvmr_check_is_guest_interface(const KvmrCheck *context, const KvmrLink *link)
 {
     for (guint i = 0; i < context->all->len; i++) {
         const KvmrNetwork *network = g_ptr_array_index(context->all, i);
@@ -56,10 +47,10 @@ is_guest_interface(const Context *context, const KvmrLink *link)
 
 /* link-missing: what a link still lacks, from the ground up. */
 static void
-check_link_missing(const Context *context)
+check_link_missing(const KvmrCheck *context)
 {
     for (guint i = 0; i < context->network->links->len; i++) {
-        const KvmrPlanLink *link = nth_link(context, i);
+        const KvmrPlanLink *link = kvmr_check_nth_link(context, i);
         const char         *key = kvmr_role_to_key(link->role);
         char               *message, *hint;
 
@@ -81,30 +72,30 @@ check_link_missing(const Context *context)
             message = g_strdup_printf(_("interface %s has no IPv4 address"), link->name);
             hint = g_strdup_printf(_("nmcli device up %s"), link->name);
         }
-        add_finding(context, "link-missing", KVMR_SEVERITY_WARNING, link->name, message, hint)
+        kvmr_check_add(context, "link-missing", KVMR_SEVERITY_WARNING, link->name, message, hint)
             ->waiting = TRUE;
     }
 }
 
 /* Talk, scenario II: "proxy_arp feature only works with layer2 interfaces!" */
 static void
-check_layer3_uplink(const Context *context)
+check_layer3_uplink(const KvmrCheck *context)
 {
     for (guint i = 0; i < context->network->links->len; i++) {
-        const KvmrPlanLink *link = nth_link(context, i);
+        const KvmrPlanLink *link = kvmr_check_nth_link(context, i);
 
         if (link->role != KVMR_ROLE_UPLINK || !link->link ||
             kvmr_snapshot_layer(context->snapshot, link->link) != KVMR_LAYER_3)
             continue;
-        add_finding(context,
-                    "layer3-uplink",
-                    KVMR_SEVERITY_ERROR,
-                    link->name,
-                    g_strdup_printf(_("interface %s works on layer 3: there is no ARP on it, so "
-                                      "nobody on its LAN would find the guests"),
-                                    link->name),
-                    g_strdup(_("configure the OSA card with layer2=1 (chzdev), or name it in "
-                               "kvm-routed.hipersockets or kvm-routed.masquerade instead")));
+        kvmr_check_add(context,
+                       "layer3-uplink",
+                       KVMR_SEVERITY_ERROR,
+                       link->name,
+                       g_strdup_printf(_("interface %s works on layer 3: there is no ARP on it, so "
+                                         "nobody on its LAN would find the guests"),
+                                       link->name),
+                       g_strdup(_("configure the OSA card with layer2=1 (chzdev), or name it in "
+                                  "kvm-routed.hipersockets or kvm-routed.masquerade instead")));
     }
 }
 
@@ -114,7 +105,7 @@ check_layer3_uplink(const Context *context)
  * either.
  */
 static void
-check_shared_address(const Context         *context,
+check_shared_address(const KvmrCheck       *context,
                      const KvmrPlanLink    *uplink,
                      const KvmrHostAddress *own,
                      const KvmrHostAddress *other)
@@ -128,28 +119,29 @@ check_shared_address(const Context         *context,
     if (other->ifindex == own->ifindex || other->address.plen == 32 || !kvmr_prefix4_overlaps(a, b))
         return;
     link = kvmr_snapshot_find_index(context->snapshot, other->ifindex);
-    if (!link || is_guest_interface(context, link))
+    if (!link || kvmr_check_is_guest_interface(context, link))
         return;
-    name = shown_name(link);
+    name = kvmr_check_shown_name(link);
     subnet = kvmr_prefix4_to_string(a.plen > b.plen ? a : b);
-    add_finding(context,
-                "shared-subnet",
-                KVMR_SEVERITY_WARNING,
-                name,
-                g_strdup_printf(
-                    _("interfaces %s and %s are both in subnet %s"), uplink->name, name, subnet),
-                g_strdup_printf(_("give the host one interface in that subnet, as a bond if it has "
-                                  "two cards, and take the address from %s"),
-                                name));
+    kvmr_check_add(
+        context,
+        "shared-subnet",
+        KVMR_SEVERITY_WARNING,
+        name,
+        g_strdup_printf(
+            _("interfaces %s and %s are both in subnet %s"), uplink->name, name, subnet),
+        g_strdup_printf(_("give the host one interface in that subnet, as a bond if it has "
+                          "two cards, and take the address from %s"),
+                        name));
 }
 
 static void
-check_shared_subnet(const Context *context)
+check_shared_subnet(const KvmrCheck *context)
 {
     const GArray *addresses = context->snapshot->addresses;
 
     for (guint i = 0; i < context->network->links->len; i++) {
-        const KvmrPlanLink *uplink = nth_link(context, i);
+        const KvmrPlanLink *uplink = kvmr_check_nth_link(context, i);
 
         if (uplink->role != KVMR_ROLE_UPLINK || !uplink->link)
             continue;
@@ -166,31 +158,31 @@ check_shared_subnet(const Context *context)
 }
 
 static void
-add_overlap(const Context *context,
-            KvmrSeverity   severity,
-            KvmrPrefix4    subnet,
-            const char    *what,
-            KvmrPrefix4    other)
+add_overlap(const KvmrCheck *context,
+            KvmrSeverity     severity,
+            KvmrPrefix4      subnet,
+            const char      *what,
+            KvmrPrefix4      other)
 {
     char a[KVMR_PREFIX4_TEXT], b[KVMR_PREFIX4_TEXT];
 
-    add_finding(context,
-                "subnet-overlap",
-                severity,
-                NULL,
-                g_strdup_printf(_("subnet %s overlaps with %s, %s"),
-                                kvmr_prefix4_print(subnet, a),
-                                kvmr_prefix4_print(other, b),
-                                what),
-                g_strdup(_("give every network subnets of its own; the guest subnet must be "
-                           "smaller than the LAN's that it lies in")));
+    kvmr_check_add(context,
+                   "subnet-overlap",
+                   severity,
+                   NULL,
+                   g_strdup_printf(_("subnet %s overlaps with %s, %s"),
+                                   kvmr_prefix4_print(subnet, a),
+                                   kvmr_prefix4_print(other, b),
+                                   what),
+                   g_strdup(_("give every network subnets of its own; the guest subnet must be "
+                              "smaller than the LAN's that it lies in")));
 }
 
 static gboolean
-is_named(const Context *context, const KvmrLink *link)
+is_named(const KvmrCheck *context, const KvmrLink *link)
 {
     for (guint i = 0; i < context->network->links->len; i++) {
-        if (nth_link(context, i)->link == link)
+        if (kvmr_check_nth_link(context, i)->link == link)
             return TRUE;
     }
     return FALSE;
@@ -202,7 +194,7 @@ is_named(const Context *context, const KvmrLink *link)
  * us, so to keep routing is safe.
  */
 static KvmrSeverity
-link_overlap_severity(const Context *context, const KvmrLink *link)
+link_overlap_severity(const KvmrCheck *context, const KvmrLink *link)
 {
     const KvmrProfile *profile = context->network->network->profile;
     const KvmrLink    *guest = kvmr_snapshot_find_name(context->snapshot, profile->interface);
@@ -212,7 +204,7 @@ link_overlap_severity(const Context *context, const KvmrLink *link)
 }
 
 static void
-check_overlap_with_links(const Context *context)
+check_overlap_with_links(const KvmrCheck *context)
 {
     const GArray *addresses = context->snapshot->addresses;
 
@@ -224,10 +216,10 @@ check_overlap_with_links(const Context *context)
         g_autofree char       *what = NULL;
         KvmrSeverity           severity;
 
-        if (!link || is_guest_interface(context, link))
+        if (!link || kvmr_check_is_guest_interface(context, link))
             continue;
         severity = link_overlap_severity(context, link);
-        name = shown_name(link);
+        name = kvmr_check_shown_name(link);
         what = g_strdup_printf(_("the subnet of interface %s"), name);
         for (guint j = 0; j < context->network->subnets->len; j++) {
             KvmrPrefix4 guests = g_array_index(context->network->subnets, KvmrPrefix4, j);
@@ -246,7 +238,7 @@ check_overlap_with_links(const Context *context)
 }
 
 static void
-check_overlap_with_network(const Context *context, const KvmrPlanNetwork *other)
+check_overlap_with_network(const KvmrCheck *context, const KvmrPlanNetwork *other)
 {
     g_autofree char *guests = g_strdup_printf(_("a guest subnet of network %s"),
                                               other->network->profile->id);
@@ -289,7 +281,7 @@ check_overlap_with_network(const Context *context, const KvmrPlanNetwork *other)
 }
 
 static void
-check_subnet_overlap(const Context *context)
+check_subnet_overlap(const KvmrCheck *context)
 {
     check_overlap_with_links(context);
     for (guint i = 0; i < context->earlier->len; i++) {
@@ -301,10 +293,10 @@ check_subnet_overlap(const Context *context)
 }
 
 static gboolean
-some_gateway_link_waits(const Context *context)
+some_gateway_link_waits(const KvmrCheck *context)
 {
     for (guint i = 0; i < context->network->links->len; i++) {
-        const KvmrPlanLink *link = nth_link(context, i);
+        const KvmrPlanLink *link = kvmr_check_nth_link(context, i);
 
         if (link->role != KVMR_ROLE_UPLINK && !link->ready)
             return TRUE;
@@ -315,7 +307,7 @@ some_gateway_link_waits(const Context *context)
 /* While a link is away its subnet isn't known: then the peer waits, and link-missing says for what.
  */
 static void
-check_gateway_unreachable(const Context *context)
+check_gateway_unreachable(const KvmrCheck *context)
 {
     if (some_gateway_link_waits(context))
         return;
@@ -326,57 +318,60 @@ check_gateway_unreachable(const Context *context)
 
         if (peer->ifname)
             continue;
-        add_finding(context,
-                    "gateway-unreachable",
-                    KVMR_SEVERITY_ERROR,
-                    NULL,
-                    g_strdup_printf(_("gateway %s of peer %s is in no subnet of the hipersockets "
-                                      "and masquerade links"),
-                                    kvmr_addr4_print(peer->peer.gateway, gateway),
-                                    kvmr_prefix4_print(peer->peer.subnet, subnet)),
-                    g_strdup(_("correct the gateway in kvm-routed.peers: it is the other LPAR's "
-                               "address on the HiperSockets link")))
+        kvmr_check_add(
+            context,
+            "gateway-unreachable",
+            KVMR_SEVERITY_ERROR,
+            NULL,
+            g_strdup_printf(_("gateway %s of peer %s is in no subnet of the hipersockets "
+                              "and masquerade links"),
+                            kvmr_addr4_print(peer->peer.gateway, gateway),
+                            kvmr_prefix4_print(peer->peer.subnet, subnet)),
+            g_strdup(_("correct the gateway in kvm-routed.peers: it is the other LPAR's "
+                       "address on the HiperSockets link")))
             ->waiting = TRUE;
     }
 }
 
 static void
-check_setting_lost(const Context *context)
+check_setting_lost(const KvmrCheck *context)
 {
     const KvmrProfile *profile = context->network->network->profile;
 
     if (!context->network->network->setting_lost)
         return;
-    add_finding(context,
-                "setting-lost",
-                KVMR_SEVERITY_WARNING,
-                NULL,
-                g_strdup_printf(_("the stored profile %s has no kvm-routed setting any more: "
-                                  "another editor dropped it"),
-                                profile->id),
-                g_strdup_printf(_("kvm-routedctl restore %s, before the next activation or restart "
-                                  "of NetworkManager"),
-                                profile->interface));
+    kvmr_check_add(
+        context,
+        "setting-lost",
+        KVMR_SEVERITY_WARNING,
+        NULL,
+        g_strdup_printf(_("the stored profile %s has no kvm-routed setting any more: "
+                          "another editor dropped it"),
+                        profile->id),
+        g_strdup_printf(_("kvm-routedctl restore %s, before the next activation or restart "
+                          "of NetworkManager"),
+                        profile->interface));
 }
 
 static void
-check_setting_invalid(const Context *context)
+check_setting_invalid(const KvmrCheck *context)
 {
     const KvmrNetwork *network = context->network->network;
     const KvmrProfile *profile = network->profile;
 
     if (!network->setting_invalid)
         return;
-    add_finding(context,
-                "setting-invalid",
-                KVMR_SEVERITY_WARNING,
-                NULL,
-                g_strdup_printf(_("the stored profile %s would not be routed: %s"),
-                                profile->id,
-                                network->setting_invalid),
-                g_strdup_printf(_("correct it before the next activation; kvm-routedctl restore %s "
-                                  "puts back the setting that runs"),
-                                profile->interface));
+    kvmr_check_add(
+        context,
+        "setting-invalid",
+        KVMR_SEVERITY_WARNING,
+        NULL,
+        g_strdup_printf(_("the stored profile %s would not be routed: %s"),
+                        profile->id,
+                        network->setting_invalid),
+        g_strdup_printf(_("correct it before the next activation; kvm-routedctl restore %s "
+                          "puts back the setting that runs"),
+                        profile->interface));
 }
 
 static gboolean
@@ -397,7 +392,7 @@ kvmr_check_network(KvmrPlanNetwork    *network,
                    GPtrArray          *earlier,
                    const KvmrSnapshot *snapshot)
 {
-    static void (*const checks[])(const Context *) = {
+    static void (*const checks[])(const KvmrCheck *) = {
         check_layer3_uplink,
         check_subnet_overlap,
         check_gateway_unreachable,
@@ -406,7 +401,7 @@ kvmr_check_network(KvmrPlanNetwork    *network,
         check_setting_lost,
         check_setting_invalid,
     };
-    const Context context = {network, all, earlier, snapshot};
+    const KvmrCheck context = {network, all, earlier, snapshot};
 
     for (guint i = 0; i < G_N_ELEMENTS(checks); i++)
         checks[i](&context);

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Inside plan/: what the checks of a network share. */
+#pragma once
+
+#include "plan/kvmr-check.h"
+
+/**
+ * KvmrCheck: what a check looks at
+ * @network: the network that is checked; it gets the findings
+ * @all: (element-type KvmrNetwork) of the host
+ * @earlier: (element-type KvmrPlanNetwork) those planned before it
+ */
+typedef struct {
+    KvmrPlanNetwork    *network;
+    GPtrArray          *all;
+    GPtrArray          *earlier;
+    const KvmrSnapshot *snapshot;
+} KvmrCheck;
+
+/** @code: static; @message, @hint: (transfer full); returns the finding, which the network owns */
+KvmrFinding *kvmr_check_add(const KvmrCheck *check,
+                            const char      *code,
+                            KvmrSeverity     severity,
+                            const char      *interface,
+                            char            *message,
+                            char            *hint);
+
+/** The network's link number @i. */
+const KvmrPlanLink *kvmr_check_nth_link(const KvmrCheck *check, guint i);
+
+/** Whether @link carries the guests of some network of the host. */
+gboolean kvmr_check_is_guest_interface(const KvmrCheck *check, const KvmrLink *link);
+
+/** @link's name, made fit for messages: the kernel takes nearly all bytes in it. (transfer full) */
+char *kvmr_check_shown_name(const KvmrLink *link);
