@@ -36,6 +36,20 @@ def build_sanitized():
                   "-Dc_args=-fno-sanitize-recover=all")
 
 
+def build_covered():
+    """That counts what is run, into files of the build directory."""
+    product.build(BUILD / "coverage", "-Db_coverage=true", "-Doptimization=0")
+    for path in (BUILD / "coverage").rglob("*.gcda"):
+        path.unlink()
+
+
+def coverage():
+    """What of the product was run since build_covered(), as a table: by folder, and all in all."""
+    return product.run(["gcovr", "--root", TOP, "--filter", "plugin/", "--filter", "dispatcher/",
+                        "--exclude-unreachable-branches", "--exclude-throw-branches",
+                        "--gcov-ignore-parse-errors", "--print-summary", BUILD / "coverage"])
+
+
 def check_valgrind():
     """All unit tests under valgrind: no access that is wrong, nothing lost."""
     wrap = " ".join(VALGRIND)

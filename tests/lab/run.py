@@ -132,13 +132,13 @@ def tap_cases(output):
     return cases
 
 
-def unit_tests(report):
+def unit_tests(report, build):
     """The unit tests by `meson test`, counted by their cases."""
-    log = BUILD / "gcc/meson-logs/testlog.json"
+    log = build / "meson-logs/testlog.json"
     log.unlink(missing_ok=True)
     begin = time.monotonic()
     try:
-        product.run(["meson", "test", "--no-rebuild", "-C", BUILD / "gcc"])
+        product.run(["meson", "test", "--no-rebuild", "-C", build])
         failure = ""
     except ProductError as error:
         failure = str(error)
@@ -173,11 +173,13 @@ def fuzz(report):
 
 # -- lab tests
 
-def products(quick):
-    """The installed builds by the names that test files ask for with KVMR_BUILD_KIND: all but those
-    that look at the build itself get the one with sanitizers."""
+def products(options):
+    """The installed builds by kind, see build_kind()."""
+    if options.coverage:
+        covered = product.install(BUILD / "coverage", BUILD / "coverage-root")
+        return {"plain": covered, "sanitized": covered}
     plain = product.install(BUILD / "gcc", BUILD / "gcc-root")
-    if quick:
+    if options.quick:
         return {"plain": plain, "sanitized": plain}
     analysis.build_sanitized()
     return {"plain": plain,
@@ -185,7 +187,8 @@ def products(quick):
 
 
 def build_kind(path):
-    """Which build a test file is for, by its line `BUILD_KIND = "plain"`."""
+    """Which build a test file is for: the one with sanitizers, unless it says otherwise in a line
+    `BUILD_KIND = "plain"`, as those do that look at the build itself."""
     return "plain" if re.search(r'^BUILD_KIND = "plain"$', path.read_text(), re.M) else "sanitized"
 
 
@@ -331,18 +334,23 @@ def arguments():
     parser.add_argument("--quick", action="store_true",
                         help="one compiler, no analyzers, sanitizers, fuzzers: build, unit tests, "
                              "lab tests")
+    parser.add_argument("--coverage", action="store_true",
+                        help="as --quick, with a build that counts, then a table of what of "
+                             "plugin/ and dispatcher/ was run")
     parser.add_argument("--keep", action="store_true",
                         help="leave the virtual CECs of the lab tests standing")
     parser.add_argument("--worker", help=argparse.SUPPRESS)
     parser.add_argument("--results", type=int, help=argparse.SUPPRESS)
     parser.add_argument("patterns", nargs="*", metavar="PATTERN",
                         help="only lab tests whose name (file.Class.test) contains one of these")
-    return parser.parse_args()
+    options = parser.parse_args()
+    options.quick = options.quick or options.coverage
+    return options
 
 
 def test_in_lab(report, options):
     """The lab tests; beside them, as they mostly wait, the fuzzers."""
-    installed = products(options.quick)
+    installed = products(options)
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
         fuzzing = None
         if not options.quick and not options.patterns:
@@ -368,10 +376,16 @@ def main():
     report = Report()
     try:
         product.ensure_packages("build", "lab", "browser", "vm",
-                                *([] if options.quick else ["check"]))
+                                *([] if options.quick else ["check"]),
+                                *(["coverage"] if options.coverage else []))
         with product.locked("run"):
-            if check_source(report, options.quick):
-                unit_tests(report)
+            if options.coverage:
+                analysis.build_covered()
+                unit_tests(report, BUILD / "coverage")
+                test_in_lab(report, options)
+                print(analysis.coverage())
+            elif check_source(report, options.quick):
+                unit_tests(report, BUILD / "gcc")
                 if not options.quick:
                     report.step("unit tests under valgrind", analysis.check_valgrind)
                 test_in_lab(report, options)
