@@ -7,9 +7,13 @@
 #include "plan/kvmr-filter-private.h"
 #include "plan/kvmr-ruleset.h"
 #include "setting/kvmr-error.h"
+#include "setting/kvmr-text.h"
 
 /* What ends a rule in nft's listing, before its handle. */
 #define HANDLE_MARK " # handle "
+
+/* Characters of the JSON parser's reason. */
+#define REASON_SHOWN 200
 
 JsonObject *
 kvmr_json_as_object(JsonNode *node)
@@ -264,11 +268,14 @@ kvmr_filter_new(const char *json, const char *text, GError **error)
     if (kvmr_json_as_object(root))
         objects = kvmr_json_array(json_node_get_object(root), "nftables");
     if (!objects) {
+        /* The parser quotes what it could not read. */
+        g_autofree char *why = local ? kvmr_text_escape(local->message, REASON_SHOWN) : NULL;
+
         g_set_error(error,
                     KVMR_ERROR,
                     KVMR_ERROR_KERNEL,
                     _("the rules of this host cannot be read: %s; see nft -j list ruleset"),
-                    local ? local->message : _("libnftables lists them in another form"));
+                    why ? why : _("libnftables lists them in another form"));
         return NULL;
     }
     self = g_new0(KvmrFilter, 1);

@@ -203,7 +203,7 @@ parse(Listing *self, const char *text)
 
         if (!*line)
             continue;
-        if (in_elements) {
+        if (object && in_elements) {
             in_elements = take_elements(object, line);
         } else if (strcmp(line, "}") == 0) {
             if (!object)

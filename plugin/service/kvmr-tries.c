@@ -160,6 +160,7 @@ on_looked(GObject *changer, GAsyncResult *result, gpointer user_data)
     KvmrTryJob *job = find_subject(beginning->self, beginning->subject);
     g_autoptr(GError) error = NULL;
 
+    g_assert(job); /* nothing ends a try before it was looked at */
     if (kvmr_changer_look_finish(KVMR_CHANGER(changer), result, &error) &&
         begin(job, beginning->timeout, &error)) {
         g_task_return_boolean(task, TRUE);

@@ -18,6 +18,9 @@ import subprocess
 import threading
 import time
 
+# What a sanitizer prints, wherever it was caught.
+COMPLAINT = re.compile(r"ERROR: (Address|Leak)Sanitizer|runtime error: |Sanitizer: DEADLYSIGNAL")
+
 CLONE_NEWNET = 0x40000000
 
 # What the programs in a host see; nothing of the caller's environment, least of all its D-Bus.
@@ -364,6 +367,8 @@ class Host:
                 raise
         if check and process.returncode != 0:
             raise self._failed(argv, f"exit status {process.returncode}", out + err)
+        if COMPLAINT.search(err):
+            raise self._failed(argv, "a sanitizer complains", err)
         return subprocess.CompletedProcess(argv, process.returncode, out, err)
 
     def _failed(self, argv, how, output):

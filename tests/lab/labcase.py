@@ -22,6 +22,18 @@ def _shared_cec(with_product):
     return _shared[with_product]
 
 
+def end_services():
+    """End the services of all CECs, as their sanitizers speak last when they end; the logs of the
+    LPARs, which have all that was said."""
+    lpars = [lpar for cec in _shared.values() for lpar in cec.lpars.values()]
+    for lpar in lpars:
+        pid = lpar.product and lpar.service_pid()
+        if pid:
+            lpar.signal_service()
+            lpar.wait_for(lambda lpar=lpar, pid=pid: not lpar.is_running(pid), 60, "no service")
+    return [path for lpar in lpars for path in lpar.logs.values()]
+
+
 class LabCase(unittest.TestCase):
     """`self.cec` is the virtual CEC. A class that needs it up sets `profiles_up = True`."""
 

@@ -345,6 +345,11 @@ class Lpar(Host):
         self.wait_for(lambda: self.service_pid() != pid, 10, "the end of the service")
         return True
 
+    def is_running(self, pid):
+        """Whether a process of the LPAR is there and has not ended, by its id inside it."""
+        command = self.run("cat", f"/proc/{pid}/cmdline", check=False).stdout
+        return bool(command)  # of one that ended, but whom nobody asked for how, it is empty
+
     # -- what is in the kernel
 
     def fingerprint(self):

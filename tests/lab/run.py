@@ -15,6 +15,7 @@ import subprocess
 import sys
 import time
 
+import analysis
 import product
 from product import BUILD, TOP, ProductError
 
@@ -116,6 +117,7 @@ def check_source(report, quick):
         report.step("cppcheck", check_cppcheck)
         if report.step("build with clang, warnings are errors", build_strict, "clang"):
             report.step("clang-tidy", check_clang_tidy)
+        report.step("gcc's analyzer", analysis.check_gcc_analyzer)
     return report.step("build with gcc, warnings are errors", build_strict, "gcc")
 
 
@@ -130,13 +132,13 @@ def tap_cases(output):
     return cases
 
 
-def unit_tests(report):
+def unit_tests(report, build):
     """The unit tests by `meson test`, counted by their cases."""
-    log = BUILD / "gcc/meson-logs/testlog.json"
+    log = build / "meson-logs/testlog.json"
     log.unlink(missing_ok=True)
     begin = time.monotonic()
     try:
-        product.run(["meson", "test", "--no-rebuild", "-C", BUILD / "gcc"])
+        product.run(["meson", "test", "--no-rebuild", "-C", build])
         failure = ""
     except ProductError as error:
         failure = str(error)
@@ -156,16 +158,49 @@ def unit_tests(report):
                    cases if any(cases.values()) else None)
 
 
+def fuzz(report):
+    """Each target for a while, one after the other: it takes what processors the lab leaves."""
+    if not report.step("build the fuzz targets", analysis.build_fuzzers):
+        return
+    for target in analysis.TARGETS:
+        begin = time.monotonic()
+        try:
+            name = f"fuzz {target}: {analysis.fuzz(target)} inputs"
+            report.add(name, "passed", time.monotonic() - begin)
+        except ProductError as error:
+            report.add(f"fuzz {target}", "failed", time.monotonic() - begin, str(error))
+
+
 # -- lab tests
 
+def products(options):
+    """The installed builds by kind, see build_kind()."""
+    if options.coverage:
+        covered = product.install(BUILD / "coverage", BUILD / "coverage-root")
+        return {"plain": covered, "sanitized": covered}
+    plain = product.install(BUILD / "gcc", BUILD / "gcc-root")
+    if options.quick:
+        return {"plain": plain, "sanitized": plain}
+    analysis.build_sanitized()
+    return {"plain": plain,
+            "sanitized": product.install(BUILD / "sanitized", BUILD / "sanitized-root")}
+
+
+def build_kind(path):
+    """Which build a test file is for: the one with sanitizers, unless it says otherwise in a line
+    `BUILD_KIND = "plain"`, as those do that look at the build itself."""
+    return "plain" if re.search(r'^BUILD_KIND = "plain"$', path.read_text(), re.M) else "sanitized"
+
+
 def lab_tests(report, patterns, installed, keep):
-    environment = {**os.environ, "KVMR_PRODUCT": str(installed)}
-    if keep:
-        environment["KVMR_KEEP"] = "1"
-    files = sorted(path.name for path in LAB.glob("test_*.py"))
     before = sum(report.counts.values())
     with concurrent.futures.ThreadPoolExecutor(WORKERS) as pool:
-        jobs = [pool.submit(_lab_file, report, name, patterns, environment) for name in files]
+        jobs = []
+        for path in sorted(LAB.glob("test_*.py")):
+            environment = {**os.environ, "KVMR_PRODUCT": str(installed[build_kind(path)])}
+            if keep:
+                environment["KVMR_KEEP"] = "1"
+            jobs.append(pool.submit(_lab_file, report, path.name, patterns, environment))
         try:
             for job in jobs:
                 job.result()
@@ -283,7 +318,12 @@ def run_worker(name, patterns, results):
 
     module = importlib.import_module(name.removesuffix(".py"))
     suite = unittest.defaultTestLoader.loadTestsFromModule(module)
-    unittest.TestSuite(chosen(suite)).run(Result())
+    result = Result()
+    unittest.TestSuite(chosen(suite)).run(result)
+    complaints = analysis.sanitizer_complaints(labcase.end_services())
+    if complaints:
+        result.status, result.texts = "failed", complaints
+        result.tell(f"{module.__name__}.sanitizers", 0)
 
 
 # -- the whole
@@ -292,14 +332,32 @@ def arguments():
     parser = argparse.ArgumentParser(prog="tests/run", description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true",
-                        help="one compiler, no analyzers: build, unit tests, lab tests")
+                        help="one compiler, no analyzers, sanitizers, fuzzers: build, unit tests, "
+                             "lab tests")
+    parser.add_argument("--coverage", action="store_true",
+                        help="as --quick, with a build that counts, then a table of what of "
+                             "plugin/ and dispatcher/ was run")
     parser.add_argument("--keep", action="store_true",
                         help="leave the virtual CECs of the lab tests standing")
     parser.add_argument("--worker", help=argparse.SUPPRESS)
     parser.add_argument("--results", type=int, help=argparse.SUPPRESS)
     parser.add_argument("patterns", nargs="*", metavar="PATTERN",
                         help="only lab tests whose name (file.Class.test) contains one of these")
-    return parser.parse_args()
+    options = parser.parse_args()
+    options.quick = options.quick or options.coverage
+    return options
+
+
+def test_in_lab(report, options):
+    """The lab tests; beside them, as they mostly wait, the fuzzers."""
+    installed = products(options)
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        fuzzing = None
+        if not options.quick and not options.patterns:
+            fuzzing = pool.submit(fuzz, report)
+        lab_tests(report, options.patterns, installed, options.keep)
+        if fuzzing:
+            fuzzing.result()
 
 
 def main():
@@ -318,12 +376,19 @@ def main():
     report = Report()
     try:
         product.ensure_packages("build", "lab", "browser", "vm",
-                                *([] if options.quick else ["check"]))
+                                *([] if options.quick else ["check"]),
+                                *(["coverage"] if options.coverage else []))
         with product.locked("run"):
-            if check_source(report, options.quick):
-                unit_tests(report)
-                installed = product.install(BUILD / "gcc", BUILD / "gcc-root")
-                lab_tests(report, options.patterns, installed, options.keep)
+            if options.coverage:
+                analysis.build_covered()
+                unit_tests(report, BUILD / "coverage")
+                test_in_lab(report, options)
+                print(analysis.coverage())
+            elif check_source(report, options.quick):
+                unit_tests(report, BUILD / "gcc")
+                if not options.quick:
+                    report.step("unit tests under valgrind", analysis.check_valgrind)
+                test_in_lab(report, options)
     except ProductError as error:
         report.add("preparation", "failed", 0, str(error))
     return report.finish()

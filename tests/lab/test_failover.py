@@ -9,6 +9,8 @@ import unittest
 import labcase
 import product
 
+BUILD_KIND = "plain"
+
 LAB = pathlib.Path(__file__).resolve().parent
 TIMEOUT = 900  # seconds, all in all; one to two minutes is usual where nothing helps QEMU
 

@@ -14,6 +14,8 @@ import labcase
 import product
 from lpar import BUS_NAME
 
+BUILD_KIND = "plain"
+
 NAME = "guests11"
 COMMANDS = ("connection", "status", "verify", "plan", "check", "explain", "try", "monitor",
             "expand", "restore", "report", "help")

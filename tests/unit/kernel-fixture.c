@@ -63,7 +63,7 @@ void
 kernel_enter(void)
 {
     g_assert_cmpint(unshare(CLONE_NEWNET | CLONE_NEWNS), ==, 0);
-    g_assert_cmpint(mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL), ==, 0);
+    g_assert_cmpint(mount("none", "/", "", MS_REC | MS_PRIVATE, NULL), ==, 0);
     g_assert_cmpint(mount("sysfs", "/sys", "sysfs", 0, NULL), ==, 0);
     kernel_set_up("lo", TRUE);
 }

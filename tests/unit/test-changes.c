@@ -54,7 +54,7 @@ static KvmrInfo *
 parse(const char *text)
 {
     g_autoptr(GError) error = NULL;
-    GVariant *properties;
+    g_autoptr(GVariant) properties = NULL;
 
     if (!text)
         return NULL;

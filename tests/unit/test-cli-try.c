@@ -48,10 +48,12 @@ on_try(KvmrDBusKvmRouted     *manager,
        guint                  timeout,
        Service               *service)
 {
+    g_autoptr(GVariant) findings = mock_list("[]");
+
     g_assert_cmpstr(profile, ==, service->profile);
     g_assert_cmpuint(timeout, ==, service->timeout);
     set_tries(service->fixture, "[" TRY(NAME_A, "a", "br-a", "running", "") "]");
-    kvmr_dbus_kvm_routed_complete_try(manager, invocation, NAME_A, mock_list("[]"));
+    kvmr_dbus_kvm_routed_complete_try(manager, invocation, NAME_A, findings);
     g_timeout_add(200, on_later, service);
     return TRUE;
 }

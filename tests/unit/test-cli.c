@@ -40,18 +40,17 @@ on_check(KvmrDBusKvmRouted     *manager,
          gpointer               user_data)
 {
     const char *code = strcmp(profile, "bad") == 0 ? "error" : "warning";
-    GVariant   *findings = g_variant_new_parsed(
+    g_autoptr(GVariant) findings = g_variant_ref_sink(g_variant_new_parsed(
         "[@a{sv} {'code': <'shared-subnet'>, 'severity': <%s>, 'message': <%s>,"
-          " 'hint': <'remove\\none'>, 'interface': <'eth0'>}]",
+        " 'hint': <'remove\\none'>, 'interface': <'eth0'>}]",
         code,
-        profile);
+        profile));
 
     if (strcmp(profile, "good") == 0) {
-        g_variant_unref(g_variant_ref_sink(findings));
+        g_variant_unref(findings);
         findings = mock_list("[]");
     }
     if (strcmp(profile, "none") == 0) {
-        g_variant_unref(g_variant_ref_sink(findings));
         g_dbus_method_invocation_return_dbus_error(
             invocation, MOCK_NAME ".Error.NotFound", "there is no profile \"none\"");
         return TRUE;
