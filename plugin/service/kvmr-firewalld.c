@@ -7,15 +7,17 @@
 #include "kernel/kvmr-log.h"
 #include "plan/kvmr-zone.h"
 
-#define FIREWALLD_NAME           "org.fedoraproject.FirewallD1"
-#define FIREWALLD_PATH           "/org/fedoraproject/FirewallD1"
-#define FIREWALLD_INTERFACE      "org.fedoraproject.FirewallD1"
-#define FIREWALLD_INTERFACE_ZONE "org.fedoraproject.FirewallD1.zone"
+#define FIREWALLD_NAME               "org.fedoraproject.FirewallD1"
+#define FIREWALLD_PATH               "/org/fedoraproject/FirewallD1"
+#define FIREWALLD_INTERFACE          "org.fedoraproject.FirewallD1"
+#define FIREWALLD_INTERFACE_ZONE     "org.fedoraproject.FirewallD1.zone"
+#define FIREWALLD_INTERFACE_POLICIES "org.fedoraproject.FirewallD1.policies"
 
 /** What tells that an interface may be in another zone, and that all may be. */
 static const char *const zone_signals[] = {
     "InterfaceAdded", "InterfaceRemoved", "ZoneOfInterfaceChanged"};
-static const char *const firewalld_signals[] = {"Reloaded", "DefaultZoneChanged"};
+static const char *const firewalld_signals[] = {
+    "Reloaded", "DefaultZoneChanged", "PanicModeDisabled"};
 
 /**
  * @zones: char* to char*, where interfaces shall be
@@ -402,6 +404,7 @@ kvmr_firewalld_new(GDBusConnection *bus)
         subscribe(self, FIREWALLD_INTERFACE_ZONE, zone_signals[i], on_zone_signal);
     for (guint i = 0; i < G_N_ELEMENTS(firewalld_signals); i++)
         subscribe(self, FIREWALLD_INTERFACE, firewalld_signals[i], on_firewalld_signal);
+    subscribe(self, FIREWALLD_INTERFACE_POLICIES, "LockdownDisabled", on_firewalld_signal);
     self->watch_id = g_bus_watch_name_on_connection(
         bus, FIREWALLD_NAME, G_BUS_NAME_WATCHER_FLAGS_NONE, on_appeared, on_vanished, self, NULL);
     return self;

@@ -11,6 +11,12 @@ from firewalld import Firewalld, put_files, remove_files
 from hosts import wait_for
 
 ZONE = "kvm-routed"
+WHITELIST = """\
+<?xml version="1.0" encoding="utf-8"?>
+<whitelist>
+  <command name="/usr/bin/python3 /usr/bin/firewall-cmd*"/>
+</whitelist>
+"""
 TABLES = "arp", "ip", "ip6"
 
 
@@ -150,6 +156,28 @@ class LinksInOtherZones(FirewalldCase):
         self.assert_refused("zos", "10.10.10.10", server="lanserver")
 
 
+class IptablesBackend(FirewalldCase):
+    """firewalld with FirewallBackend=iptables, as an administrator may have it."""
+
+    profiles_up = True
+    CONFIGURATION = "/etc/firewalld/firewalld.conf"
+
+    def test_all_scenarios_and_all_refusals(self):
+        for firewall in self.firewalls:
+            text = firewall.lpar.run("cat", self.CONFIGURATION).stdout
+            self.addCleanup(firewall.lpar.write_file, self.CONFIGURATION, text)
+            firewall.lpar.write_file(self.CONFIGURATION, text.replace(
+                "FirewallBackend=nftables", "FirewallBackend=iptables"))
+        self.start_firewalls()
+        rules = self.lpar.run("iptables-save").stdout
+        self.assertIn("-A FORWARD -j REJECT", rules)
+        for firewall in self.firewalls:
+            for link, zone in LinksInOtherZones.ZONES.items():
+                self.set_zone(firewall.lpar, link, zone)
+                firewall.wait_zone(link, zone)
+        self.assert_rows(self.one_row_each())
+
+
 class ZoneOfTheProfile(FirewalldCase):
     """connection.zone: the administrator's own stays, else ours at run time."""
 
@@ -262,13 +290,40 @@ class ComesAndGoes(FirewalldCase):
         self.assertNotIn("firewalld", self.lpar.run("nft", "list", "tables").stdout)
         self.assert_rows(self.one_row_each())
 
-    def test_panic_mode_ends(self):
+    def test_panic_mode(self):
         """Panic drops everything, and refuses to move interfaces; afterwards all is well."""
+        self.firewall.cmd("--zone=public", "--change-interface=br-ex")
+        self.firewall.wait_zone("br-ex", ZONE)
         self.firewall.cmd("--panic-on")
+        self.addCleanup(self.firewall.cmd, "--panic-off", check=False)
         self.assertEqual(self.guest.ping("10.10.10.10", count=1).received, 0)
         self.firewall.cmd("--panic-off")
         self.firewall.wait_zone("br-ex", ZONE)
         wait_for(lambda: self.guest.ping("10.10.10.10", count=1), 10, "the LAN is back")
+
+    def test_lockdown_is_complained_of_once_and_over_when_it_is_over(self):
+        def complaints():
+            return [line for line in self.lpar.logs["dbus"].read_text().splitlines()
+                    if "firewalld does not take interface br-ex" in line]
+
+        # By default the whitelist has root, and so us.
+        path = "/etc/firewalld/lockdown-whitelist.xml"
+        text = self.lpar.run("cat", path).stdout
+        self.addCleanup(self.lpar.write_file, path, text)
+        self.lpar.write_file(path, WHITELIST)
+        self.firewall.reload()
+        self.firewall.wait_zone("br-ex", ZONE)
+        before = len(complaints())
+        self.firewall.cmd("--lockdown-on")
+        self.addCleanup(self.firewall.cmd, "--lockdown-off", check=False)
+        for _ in range(2):
+            self.firewall.cmd("--zone=public", "--change-interface=br-ex")
+            self.lpar.wait_for(lambda: len(complaints()) > before, 10, "a complaint")
+        self.lpar.wait_for(lambda: self.firewall.zone_of("br-ex") == "public", 1, "not moved")
+        self.firewall.cmd("--lockdown-off")
+        self.firewall.wait_zone("br-ex", ZONE)
+        self.assertEqual(len(complaints()), before + 1, complaints())
+        self.assertIn("ACCESS_DENIED", complaints()[-1])
 
 
 class Orders(FirewalldCase):
