@@ -126,13 +126,21 @@ answered(KvmrFirewalld *self)
     look(self);
 }
 
-/* It has not been there long, or is about to go, where the bus says so; then its coming is told. */
+/* One that has just ended answers nothing; the bus tells of its next start. */
+static gboolean
+has_ended(const GError *error)
+{
+    return g_error_matches(error, G_DBUS_ERROR, G_DBUS_ERROR_NO_REPLY) ||
+           g_error_matches(error, G_DBUS_ERROR, G_DBUS_ERROR_SERVICE_UNKNOWN) ||
+           g_error_matches(error, G_DBUS_ERROR, G_DBUS_ERROR_NAME_HAS_NO_OWNER);
+}
+
 static void
 complain_of_silence(KvmrFirewalld *self, const GError *error)
 {
     g_autofree char *text = NULL;
 
-    if (!self->running)
+    if (has_ended(error))
         return;
     text = g_strdup_printf(_("firewalld does not say which zones it has: %s; guests may reach only "
                              "what its default zone lets through, see 'systemctl status "
@@ -151,9 +159,9 @@ on_moved(GObject *bus, GAsyncResult *result, gpointer user_data)
 
     if (cancelled)
         return;
-    if (reply) {
-        g_debug("firewalld has %s in zone %s now", move->interface, move->zone);
-    } else if (move->firewalld->running) {
+    if (reply)
+        g_debug("firewalld has %s in zone '%s' now", move->interface, move->zone);
+    if (error && !has_ended(error)) {
         g_autofree char *text = g_strdup_printf(
             _("firewalld does not take interface %s into zone '%s': %s; until 'firewall-cmd "
               "--zone=%s --change-interface=%s' succeeds, guests reach only what its present zone "
@@ -203,7 +211,7 @@ on_active_zones(GObject *bus, GAsyncResult *result, gpointer user_data)
 
     if (cancelled)
         return;
-    if (!reply) {
+    if (error) {
         complain_of_silence(self, error);
         answered(self);
         return;
@@ -245,19 +253,20 @@ on_default_zone(GObject *bus, GAsyncResult *result, gpointer user_data)
 
     if (cancelled)
         return;
-    if (reply) {
-        g_clear_pointer(&self->default_zone, g_free);
-        g_variant_get(reply, "(s)", &self->default_zone);
-        call(self,
-             FIREWALLD_INTERFACE_ZONE,
-             "getActiveZones",
-             NULL,
-             "(a{sa{sas}})",
-             on_active_zones,
-             self);
-    } else {
+    if (error) {
         complain_of_silence(self, error);
+        answered(self);
+        return;
     }
+    g_clear_pointer(&self->default_zone, g_free);
+    g_variant_get(reply, "(s)", &self->default_zone);
+    call(self,
+         FIREWALLD_INTERFACE_ZONE,
+         "getActiveZones",
+         NULL,
+         "(a{sa{sas}})",
+         on_active_zones,
+         self);
     answered(self);
 }
 
@@ -298,12 +307,14 @@ on_zones(GObject *bus, GAsyncResult *result, gpointer user_data)
 
     if (cancelled)
         return;
-    if (reply)
-        g_variant_get(reply, "(^a&s)", &zones);
-    if (zones && g_strv_contains(zones, KVMR_PROFILE_ZONE))
-        call(self, FIREWALLD_INTERFACE, "getDefaultZone", NULL, "(s)", on_default_zone, self);
-    else if (!zones)
+    if (error) {
         complain_of_silence(self, error);
+        answered(self);
+        return;
+    }
+    g_variant_get(reply, "(^a&s)", &zones);
+    if (g_strv_contains(zones, KVMR_PROFILE_ZONE))
+        call(self, FIREWALLD_INTERFACE, "getDefaultZone", NULL, "(s)", on_default_zone, self);
     else if (wants_our_zone(self))
         complain_of_missing_zone(self);
     answered(self);
