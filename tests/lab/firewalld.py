@@ -20,6 +20,7 @@ class Firewalld:
         self.lpar = lpar
         self.log = f"{lpar.directory}/firewalld.log"
         self._process = None
+        self._begin = 0  # of this life, in the log
 
     def __enter__(self):
         self.start()
@@ -30,6 +31,7 @@ class Firewalld:
 
     def start(self):
         with open(self.log, "ab") as log:
+            self._begin = log.tell()
             self._process = self.lpar.popen("firewalld", "--nofork", "--nopid", "--log-target",
                                             "console", stdout=log, stderr=log)
         self.lpar.wait_for(self.runs, 30, "firewalld runs", interval=0.1)
@@ -74,8 +76,9 @@ class Firewalld:
         self.lpar.wait_for(there, timeout, f"{interface} in firewalld's zone {zone}", interval=0.1)
 
     def complaints(self):
-        """What it wrote to its log that is no routine."""
+        """What it wrote to its log since its start that is no routine."""
         with open(self.log, encoding="utf-8") as log:
+            log.seek(self._begin)
             return [line for line in log if re.search("ERROR|WARNING", line)]
 
 
