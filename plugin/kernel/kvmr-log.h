@@ -25,6 +25,7 @@ typedef enum {
     KVMR_MESSAGE_STATE_FILE,    /* a file in the runtime directory is damaged or not writable */
     KVMR_MESSAGE_NOT_FOLLOWED,  /* others' changes of the host will be noticed late */
     KVMR_MESSAGE_NOT_ANNOUNCED, /* guests could not be announced to the LAN */
+    KVMR_MESSAGE_FIREWALLD,     /* firewalld keeps a guest interface out of its zone */
     KVMR_MESSAGE_REFUSED,       /* a caller may not do what it asked for */
     KVMR_MESSAGE_CANNOT_RUN,    /* the service cannot start, or has to end */
     KVMR_MESSAGE_TRY_BEGUN,     /* a profile is being tried */

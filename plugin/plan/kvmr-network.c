@@ -144,6 +144,7 @@ kvmr_network_guest_subnets(const KvmrNetwork *self)
 #define KEY_SETTING_LOST    "setting-lost"
 #define KEY_SETTING_INVALID "setting-invalid"
 #define KEY_MTU             "mtu"
+#define KEY_ZONE            "zone"
 #define KEY_ADDRESSES       "addresses"
 #define KEY_BEHIND_GUESTS   "behind-guests"
 
@@ -176,6 +177,8 @@ write_network(GKeyFile *keyfile, const KvmrNetwork *network)
     g_key_file_set_integer(keyfile, group, KEY_MTU, (int) profile->mtu);
     g_key_file_set_string(keyfile, group, KEY_ADDRESSES, addresses->str);
     g_key_file_set_string(keyfile, group, KEY_BEHIND_GUESTS, behind->str);
+    if (profile->zone)
+        g_key_file_set_string(keyfile, group, KEY_ZONE, profile->zone);
     g_key_file_set_boolean(keyfile, group, KEY_SETTING_LOST, network->setting_lost);
     if (network->setting_invalid)
         g_key_file_set_string(keyfile, group, KEY_SETTING_INVALID, network->setting_invalid);
@@ -261,6 +264,7 @@ read_profile(KvmrProfile *profile, GKeyFile *keyfile)
     profile->setting = setting;
     if (mtu > 0)
         profile->mtu = (guint) mtu;
+    profile->zone = g_key_file_get_string(keyfile, group, KEY_ZONE, NULL);
     return read_addresses(keyfile, group, profile->addresses) &&
            read_behind_guests(keyfile, group, profile->behind_guests) &&
            kvmr_setting_verify(setting, profile->interface, profile->addresses, NULL);

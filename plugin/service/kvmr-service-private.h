@@ -3,6 +3,7 @@
 
 #include "kvmr-dbus.h"
 #include "service/kvmr-caller.h"
+#include "service/kvmr-firewalld.h"
 #include "service/kvmr-memory.h"
 #include "service/kvmr-service.h"
 #include "service/kvmr-tries.h"
@@ -17,6 +18,7 @@ struct _KvmrService {
     KvmrSource               *source;
     KvmrMemory               *memory;
     KvmrTries                *tries;
+    KvmrFirewalld            *firewalld;
     GDBusObjectManagerServer *manager;
     KvmrDBusKvmRouted        *skeleton;
     GHashTable               *objects; /* UUID -> KvmrDBusObjectSkeleton */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "kernel/kvmr-log.h"
+#include "plan/kvmr-zone.h"
 #include "service/kvmr-dbus-error.h"
 #include "service/kvmr-network-object.h"
 #include "service/kvmr-news.h"
@@ -289,6 +290,7 @@ kvmr_service_reconcile(KvmrService *self)
                  self->retry_seconds);
     }
     update_objects(self, plan, snapshot);
+    kvmr_firewalld_set_zones(self->firewalld, kvmr_zones_new(plan));
     kvmr_service_judge_tries(self);
     watch_idle(self);
     /* For the benchmarks. */
@@ -337,6 +339,7 @@ kvmr_service_new(GDBusConnection *bus,
     self->host = host;
     self->source = g_object_ref(source);
     self->memory = kvmr_memory_new(runtime_dir);
+    self->firewalld = kvmr_firewalld_new(bus);
     self->idle = idle;
     self->user_data = user_data;
     self->objects = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_object_unref);
@@ -377,6 +380,7 @@ kvmr_service_free(KvmrService *self)
     g_object_unref(self->manager);
     g_hash_table_unref(self->objects);
     g_hash_table_unref(self->routed);
+    kvmr_firewalld_free(self->firewalld);
     kvmr_memory_free(self->memory);
     g_free(self->failure);
     g_object_unref(self->source);

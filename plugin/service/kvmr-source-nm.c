@@ -310,6 +310,16 @@ on_device_removed(NMClient *client, NMDevice *device, KvmrSourceNM *self)
         tracked->orphan_id = g_timeout_add_seconds(ORPHAN_SECONDS, on_orphan_forgotten, tracked);
 }
 
+/* NetworkManager applies another zone at once, without a word. */
+static gboolean
+zone_differs(const KvmrNetwork *network, NMConnection *stored)
+{
+    NMSettingConnection *setting = nm_connection_get_setting_connection(stored);
+    const char          *zone = setting ? nm_setting_connection_get_zone(setting) : NULL;
+
+    return !network->refused && g_strcmp0(zone && *zone ? zone : NULL, network->profile->zone) != 0;
+}
+
 /* An editor may have dropped or spoiled the setting of the stored profile of a network that is up.
  */
 static void
@@ -320,8 +330,11 @@ on_connection_changed(NMConnection *connection, KvmrSourceNM *self)
     for (guint i = 0; i < self->tracked->len; i++) {
         Tracked *tracked = g_ptr_array_index(self->tracked, i);
 
-        if (!tracked->network || stored_connection(tracked->device) != connection ||
-            !kvmr_setting_keeper_compare(tracked->network, connection))
+        if (!tracked->network || stored_connection(tracked->device) != connection)
+            continue;
+        if (zone_differs(tracked->network, connection))
+            read_applied(tracked);
+        if (!kvmr_setting_keeper_compare(tracked->network, connection))
             continue;
         changed = TRUE;
         /* Why it is not routed may have another cure now. */

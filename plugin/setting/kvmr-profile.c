@@ -247,7 +247,8 @@ read_connection(KvmrProfile *self, GKeyFile *native, GError **error)
 
     if (!kvmr_keyfile_verify_unique(native, KVMR_SECTION_CONNECTION, error) ||
         !kvmr_identity_read(&identity, native, error) ||
-        !kvmr_keyfile_get(native, KVMR_SECTION_CONNECTION, "permissions", &permissions, error))
+        !kvmr_keyfile_get(native, KVMR_SECTION_CONNECTION, "permissions", &permissions, error) ||
+        !kvmr_keyfile_get(native, KVMR_SECTION_CONNECTION, "zone", &self->zone, error))
         return FALSE;
     self->id = g_steal_pointer(&identity.id);
     self->uuid = g_steal_pointer(&identity.uuid);
@@ -327,6 +328,7 @@ kvmr_profile_free(KvmrProfile *self)
     g_free(self->id);
     g_free(self->interface);
     g_free(self->mac);
+    g_free(self->zone);
     kvmr_setting_free(self->setting);
     g_clear_pointer(&self->addresses, g_array_unref);
     g_clear_pointer(&self->behind_guests, g_array_unref);

@@ -8,6 +8,10 @@
 /** The connection type, and the section of a file of that type. */
 #define KVMR_PROFILE_TYPE "kvm-routed"
 
+/** The zone of firewalld for guest interfaces, see data/firewalld: its policies let through what
+ * the product's own tables decide upon. */
+#define KVMR_PROFILE_ZONE "kvm-routed"
+
 /** The longest text of a profile that is taken, in bytes: room for some ten thousand peers. */
 #define KVMR_PROFILE_TEXT_MAX 262144
 
@@ -71,6 +75,7 @@ void kvmr_profile_give_up(GKeyFile *native);
  *   order and each once
  * @mtu: bytes; 1500, a bridge's own, for a native profile that gives none
  * @mac: the guest interface's, in lower case, where the profile gives a bridge one; else NULL
+ * @zone: of firewalld, as connection.zone names it; NULL if it names none
  * @permissions: whether connection.permissions restricts it to some users ("private")
  */
 typedef struct {
@@ -82,6 +87,7 @@ typedef struct {
     GArray      *behind_guests;
     guint        mtu;
     char        *mac;
+    char        *zone;
     gboolean     permissions;
 } KvmrProfile;
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Packets that no ordinary program sends: ARP by hand, and IPv4 with any source or flags."""
+"""Packets that no ordinary program sends: ARP by hand, IPv4 with any source or flags, DHCP."""
 
 import contextlib
 import select
@@ -7,7 +7,7 @@ import socket
 import struct
 import time
 
-ETH_P_ARP = 0x0806
+ETH_P_IP, ETH_P_ARP = 0x0800, 0x0806
 ARP_REQUEST, ARP_REPLY = 1, 2
 BROADCAST = b"\xff" * 6
 ECHO_REPLY, ECHO_REQUEST = 0, 8
@@ -152,3 +152,24 @@ class Mailbox:
     def answer(self, data):
         """Send something back to whom the last datagram came from."""
         self._socket.sendto(data, self.sender)
+
+
+# -- DHCP
+
+DHCP_SERVER, DHCP_CLIENT = 67, 68
+
+
+def send_dhcp_discover(host, device):
+    """Broadcast what a system without an address begins with; its transaction id, 4 bytes."""
+    with host.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_IP)) as raw:
+        raw.bind((device, ETH_P_IP))
+        mac = raw.getsockname()[4]
+        transaction = struct.pack("!I", time.monotonic_ns() & 0xffffffff)
+        message = (struct.pack("!BBBB", 1, 1, 6, 0) + transaction + bytes(20) + mac + bytes(202)
+                   + b"\x63\x82\x53\x63" + b"\x35\x01\x01\xff")
+        datagram = struct.pack("!HHHH", DHCP_CLIENT, DHCP_SERVER, 8 + len(message), 0) + message
+        header = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(datagram), 1, 0, 64,
+                             socket.IPPROTO_UDP, 0, bytes(4), b"\xff" * 4)
+        header = header[:10] + struct.pack("!H", _checksum(header)) + header[12:]
+        raw.send(BROADCAST + mac + struct.pack("!H", ETH_P_IP) + header + datagram)
+    return transaction

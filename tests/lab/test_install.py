@@ -10,6 +10,7 @@ import stat
 import tempfile
 import xml.etree.ElementTree as ET
 
+import firewalld
 import labcase
 import product
 from lpar import BUS_NAME
@@ -33,6 +34,7 @@ PAGES = {"usr/share/man/man1/kvm-routedctl.1", "usr/share/man/man5/nm-settings-k
 DRACUT = "usr/lib/dracut/dracut.conf.d/50-kvm-routed-nmcli.conf"
 COMPLETION = "usr/share/bash-completion/completions/kvm-routedctl"
 CATALOG = "usr/lib/systemd/catalog/kvm-routed.catalog"
+FIREWALLD = {f"usr/lib/firewalld/{name}" for name in firewalld.OURS}
 SOS_PLUGIN = "usr/lib/python3/dist-packages/sos/report/plugins/kvm_routed.py"
 SUPPORTCONFIG_PLUGIN = "usr/lib/supportconfig/plugins/kvm_routed"
 # systemd-networkd has 2.8, nm-priv-helper 1.9.
@@ -70,7 +72,7 @@ class Tree(Install):
                 found[name] = stat.filemode(state.st_mode)
         share = "usr/share" if os.path.isdir("/usr/share/iproute2") else "etc"
         data = {POLICY, ACTIVATION, UNIT, COMPLETION, CATALOG, SOS_PLUGIN, DRACUT,
-                f"{share}/iproute2/{PROTOCOLS}", *PAGES}
+                *FIREWALLD, f"{share}/iproute2/{PROTOCOLS}", *PAGES}
         programs = {SUPPORTCONFIG_PLUGIN, *PROGRAMS}
         self.assertEqual(found, {**dict.fromkeys(programs, "-rwxr-xr-x"),
                                  **dict.fromkeys(data, "-rw-r--r--")})

@@ -204,37 +204,5 @@ class Intranet(RefusedCase):
         self.assertTrue(seen.matching(r" 172\.18\.0\.11 > 172\.18\.0\.100"))
 
 
-class Ip6(RefusedCase):
-    """IPv6 from and to guests is not forwarded, not even where forwarding is on."""
-
-    def setUp(self):
-        super().setUp()
-        self.server = self.cec["lanserver"]
-        for host, device, address in ((self.lpar, "br-ex", "fd00:136::254"),
-                                      (self.lpar, "o5s_10g_1", "fd00:10::11"),
-                                      (self.guest, "vic_10g_2", "fd00:136::1"),
-                                      (self.server, "eth0", "fd00:10::10")):
-            for link in "all", device:
-                self.set(host, f"net/ipv6/conf/{link}/disable_ipv6", 0)
-            host.run("ip", "address", "add", f"{address}/64", "dev", device, "nodad")
-        self.set(self.lpar, "net/ipv6/conf/all/forwarding", 1)
-        self.guest.run("ip", "-6", "route", "add", "default", "via", "fd00:136::254")
-        self.server.run("ip", "-6", "route", "add", "fd00:136::/64", "via", "fd00:10::11")
-
-    def set(self, host, key, value):
-        before = host.sysctl(key)
-        host.sysctl(key, value)
-        self.addCleanup(host.sysctl, key, before)
-
-    def test_ipv6_of_guests_is_not_forwarded(self):
-        for address in "fd00:136::1", "fd00:10::10":
-            wait_for(lambda: self.lpar.ping(address, count=1), 10, f"the host itself {address}")
-        with self.server.capture("eth0", "icmp6 and src net fd00:136::/64") as seen, \
-                self.counted("forward-refused", at_least=4):
-            self.assertEqual(self.guest.ping("fd00:10::10").received, 0)
-            self.assertEqual(self.server.ping("fd00:136::1").received, 0)
-        self.assertEqual(seen.lines, [])
-
-
 if __name__ == "__main__":
     labcase.main()

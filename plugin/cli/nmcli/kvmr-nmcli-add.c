@@ -9,6 +9,7 @@
 #include "cli/nmcli/kvmr-nmcli-nm.h"
 #include "cli/nmcli/kvmr-nmcli-profile.h"
 #include "cli/nmcli/kvmr-nmcli-run.h"
+#include "cli/nmcli/kvmr-nmcli-zone.h"
 #include "cli/nmcli/kvmr-nmcli.h"
 #include "setting/kvmr-profile.h"
 
@@ -125,6 +126,8 @@ store(const KvmrNmcliChange *change, GKeyFile *profile)
         g_ptr_array_unref(natives);
         natives = make_id_unique(nm, profile, &error) ? expand(profile, &error) : NULL;
     }
+    if (natives)
+        kvmr_nmcli_set_zone(kvmr_nm_bus(nm), g_ptr_array_index(natives, 0));
     if (!natives || !kvmr_nm_add(nm, natives, change->in_memory, &error))
         return kvmr_nmcli_fail_with(error);
     tell(nm, g_ptr_array_index(natives, 0));

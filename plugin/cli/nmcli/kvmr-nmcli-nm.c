@@ -37,6 +37,12 @@ kvmr_nm_free(KvmrNm *self)
     g_free(self);
 }
 
+GDBusConnection *
+kvmr_nm_bus(const KvmrNm *self)
+{
+    return self->bus;
+}
+
 void
 kvmr_nm_profile_free(KvmrNmProfile *self)
 {

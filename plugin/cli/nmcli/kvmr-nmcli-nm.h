@@ -14,6 +14,9 @@ typedef struct _KvmrNm KvmrNm;
 KvmrNm *kvmr_nm_new(GError **error);
 void    kvmr_nm_free(KvmrNm *self);
 
+/** The bus. Returns: (transfer none) */
+GDBusConnection *kvmr_nm_bus(const KvmrNm *self);
+
 /**
  * KvmrNmProfile: a stored profile
  * @path: of its D-Bus object
