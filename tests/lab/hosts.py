@@ -31,6 +31,9 @@ ENVIRONMENT = {
     "TERM": os.environ.get("TERM", "dumb"),
 }
 
+# How many times as long as on a usual machine anything may take: for one that is emulated.
+PATIENCE = float(os.environ.get("KVMR_PATIENCE") or 1)
+
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -52,6 +55,7 @@ def wait_for(predicate, timeout, what, interval=0.05, details=None):
     A LabError or AssertionError of the predicate counts as "not yet". When time is over, the error
     says what was waited for and what was seen last; details() adds text, e.g. logs.
     """
+    timeout *= PATIENCE
     deadline = time.monotonic() + timeout
     while True:
         try:
@@ -109,6 +113,7 @@ class Process:
                 os.kill(self.pid, number)
 
     def wait(self, timeout=10):
+        timeout *= PATIENCE
         try:
             return self._popen.wait(timeout)
         except subprocess.TimeoutExpired:
@@ -218,7 +223,7 @@ class Capture:
         listening = threading.Event()
         self._reader = threading.Thread(target=self._read, args=(listening,), daemon=True)
         self._reader.start()
-        if not listening.wait(10) or not self._process.running():
+        if not listening.wait(10 * PATIENCE) or not self._process.running():
             self._process.kill()
             raise LabError(f"{self._host.name}: tcpdump on {self._device} does not start: "
                            + "; ".join(self._remarks))
@@ -292,7 +297,7 @@ class Host:
         said = b""
         with selectors.DefaultSelector() as selector:
             selector.register(pipe, selectors.EVENT_READ)
-            deadline = time.monotonic() + timeout
+            deadline = time.monotonic() + timeout * PATIENCE
             while not said.endswith(b"ready\n"):
                 chunk = b""
                 if selector.select(max(0, deadline - time.monotonic())):
@@ -351,6 +356,7 @@ class Host:
         """Run a program in this host to its end: a CompletedProcess with text output."""
         if not self.holder:
             raise LabError(f"{self.name} is not running: cannot run `{describe(argv)}`")
+        timeout *= PATIENCE
         streams = dict(stdin=subprocess.PIPE if input is not None else subprocess.DEVNULL,
                        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace")
         with subprocess.Popen(self.enter() + list(argv), env=ENVIRONMENT, start_new_session=True,

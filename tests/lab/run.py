@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""All tests of the project: formatting, compilers, analyzers, unit tests, and the virtual CEC.
+"""All tests of the project: formatting, compilers, analyzers, unit tests, the virtual CEC, and both
+on a virtual IBM Z.
 
 The last line is `N passed, N failed, N skipped`. The exit status is 0 only if tests ran, and all of
 them passed.
@@ -7,6 +8,7 @@ them passed.
 
 import argparse
 import concurrent.futures
+import contextlib
 import json
 import os
 import re
@@ -18,12 +20,17 @@ import time
 import analysis
 import product
 from product import BUILD, TOP, ProductError
+from s390x import tree
 
 LAB = TOP / "tests/lab"
 WORKERS = 2
 FILE_TIMEOUT = 1800  # seconds for a lab test file
 LOG_LINES = 300  # of a failed test
 SOURCES = ("plugin", "dispatcher", "tests")
+STRICT = ("-Dwarning_level=3", "-Dwerror=true")
+Z = "s390x."  # before the names of tests on a virtual IBM Z
+Z_SUITES = ("kernel", "program")  # unit tests for which emulating a program is not enough
+Z_PATIENCE = 6  # how many times as long as here anything may take there
 
 
 class Report:
@@ -78,7 +85,7 @@ def check_format():
 
 
 def build_strict(compiler):
-    product.build(BUILD / compiler, "-Dwarning_level=3", "-Dwerror=true", compiler=compiler)
+    product.build(BUILD / compiler, *STRICT, compiler=compiler)
 
 
 def check_cppcheck():
@@ -132,30 +139,37 @@ def tap_cases(output):
     return cases
 
 
-def unit_tests(report, build):
-    """The unit tests by `meson test`, counted by their cases."""
+def unit_record(name, seconds, good, stdout, stderr):
+    """What became of a unit test, for Report.add(); good: whether it ended as it should."""
+    cases = tap_cases(stdout)
+    if not good and not cases["failed"] and not cases["skipped"]:
+        cases["failed"] += 1  # it ended before it could say which case
+    status = "failed" if cases["failed"] else "skipped" if cases["skipped"] else "passed"
+    return {"name": f"unit {name}", "status": status, "seconds": seconds,
+            "log": stdout + stderr, "cases": cases if any(cases.values()) else None}
+
+
+def unit_tests(report, build, names=(), machine=""):
+    """The unit tests of a build, or some, by `meson test`, counted by their cases."""
     log = build / "meson-logs/testlog.json"
     log.unlink(missing_ok=True)
     begin = time.monotonic()
     try:
-        product.run(["meson", "test", "--no-rebuild", "-C", build])
+        product.run(["meson", "test", "--no-rebuild", "-C", build, *names])
         failure = ""
     except ProductError as error:
         failure = str(error)
     if not log.exists():
-        report.add("unit tests", "failed", time.monotonic() - begin,
+        report.add(f"unit {machine}tests", "failed", time.monotonic() - begin,
                    failure or "meson ran no unit test")
         return
     for line in log.read_text().splitlines():
         test = json.loads(line)
-        output = (test.get("stdout") or "") + (test.get("stderr") or "")
-        cases = tap_cases(test.get("stdout") or "")
-        good = test["result"] in ("OK", "EXPECTEDFAIL")
-        if not good and not cases["failed"] and not cases["skipped"]:
-            cases["failed"] += 1  # it ended before it could say which case
-        status = "failed" if cases["failed"] else "skipped" if cases["skipped"] else "passed"
-        report.add(f"unit {test['name']}", status, test["duration"], output,
-                   cases if any(cases.values()) else None)
+        # Meson says PROJECT:SUITE / NAME.
+        name = machine + test["name"].split(" / ")[-1]
+        report.add(**unit_record(name, test["duration"],
+                                 test["result"] in ("OK", "EXPECTEDFAIL"),
+                                 test.get("stdout") or "", test.get("stderr") or ""))
 
 
 def fuzz(report):
@@ -214,25 +228,23 @@ def lab_tests(report, patterns, installed, keep):
 
 
 class Worker:
-    """A process that runs the tests of one file and tells us of each by a line of JSON."""
+    """A process that runs tests and tells us of each by a line of JSON on its standard output."""
 
     _running = set()
 
-    def __init__(self, name, patterns, environment):
+    def __init__(self, argv, environment):
         reader, writer = os.pipe()
         self.process = subprocess.Popen(
-            ["setpriv", "--pdeathsig", "TERM", "--", sys.executable, "-B", __file__,
-             "--worker", name, "--results", str(writer), *patterns],
-            cwd=LAB, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT, text=True, errors="replace", pass_fds=[writer],
-            start_new_session=True)
+            ["setpriv", "--pdeathsig", "TERM", "--", *argv],
+            cwd=LAB, env=environment, stdin=subprocess.DEVNULL, stdout=writer,
+            stderr=subprocess.PIPE, text=True, errors="replace", start_new_session=True)
         os.close(writer)
         self.results = os.fdopen(reader)
         self._running.add(self)
 
     def end(self):
         self.results.close()
-        output, _ = self.process.communicate(timeout=60)
+        _, output = self.process.communicate(timeout=60)
         self._running.discard(self)
         return self.process.returncode, output
 
@@ -245,23 +257,35 @@ class Worker:
 
 
 def _lab_file(report, name, patterns, environment):
+    argv = [sys.executable, "-B", __file__, "--worker", name, "--", *patterns]
+    follow(report, Worker(argv, environment), f"lab {name}")
+
+
+def follow(report, worker, what):
+    """Report what a worker tells, to its end."""
     begin = time.monotonic()
-    worker = Worker(name, patterns, environment)
     # A worker's own output is small: a pipe holds it until the end.
     with concurrent.futures.ThreadPoolExecutor(1) as alarm:
         late = alarm.submit(worker.process.wait, FILE_TIMEOUT)
         late.add_done_callback(lambda wait: wait.exception() and worker.process.terminate())
         for line in worker.results:
-            result = json.loads(line)
-            report.add(result["name"], result["status"], result["seconds"], result["log"])
+            report.add(**json.loads(line))
     status, output = worker.end()
     if status != 0 or late.exception():
         how = f"not done after {FILE_TIMEOUT} s" if late.exception() else f"exit status {status}"
-        report.add(f"lab {name}", "failed", time.monotonic() - begin, f"{how}\n{output}")
+        report.add(what, "failed", time.monotonic() - begin, f"{how}\n{output}")
 
 
-def run_worker(name, patterns, results):
-    """Run the tests of one file whose names contain one of the patterns."""
+@contextlib.contextmanager
+def results_on_stdout():
+    """The standard output for results only; what else is written there, goes to standard error."""
+    with os.fdopen(os.dup(1), "w") as results:
+        os.dup2(2, 1)
+        yield results
+
+
+def run_worker(names, patterns, results, machine=""):
+    """Run the tests of these files whose names contain one of the patterns; returns the names."""
     import importlib
     import unittest
 
@@ -280,8 +304,8 @@ def run_worker(name, patterns, results):
             self.begin = None
 
         def tell(self, identifier, seconds):
-            record = {"name": f"lab {identifier}", "status": self.status, "seconds": seconds,
-                      "log": "\n".join(self.texts)}
+            record = {"name": f"lab {machine}{identifier}", "status": self.status,
+                      "seconds": seconds, "log": "\n".join(self.texts)}
             print(json.dumps(record), file=results, flush=True)
 
         def note(self, test, status, text):
@@ -313,17 +337,45 @@ def run_worker(name, patterns, results):
         for item in suite:
             if isinstance(item, unittest.TestSuite):
                 yield from chosen(item)
-            elif not patterns or any(pattern in item.id() for pattern in patterns):
+            elif not patterns or any(pattern in machine + item.id() for pattern in patterns):
                 yield item
 
-    module = importlib.import_module(name.removesuffix(".py"))
-    suite = unittest.defaultTestLoader.loadTestsFromModule(module)
-    result = Result()
-    unittest.TestSuite(chosen(suite)).run(result)
+    modules = [importlib.import_module(name.removesuffix(".py")) for name in names]
+    suite = unittest.TestSuite(map(unittest.defaultTestLoader.loadTestsFromModule, modules))
+    tests, result = list(chosen(suite)), Result()
+    unittest.TestSuite(tests).run(result)
     complaints = analysis.sanitizer_complaints(labcase.end_services())
     if complaints:
         result.status, result.texts = "failed", complaints
-        result.tell(f"{module.__name__}.sanitizers", 0)
+        result.tell(f"{modules[0].__name__}.sanitizers", 0)
+    return [machine + test.id() for test in tests]
+
+
+# -- a big-endian machine
+
+def z_tests(report, patterns):
+    """The product built for s390x: all unit tests, and the lab's main job on a virtual IBM Z."""
+    if not (report.step("unpack Debian for s390x", tree.make)
+            and report.step("build for s390x, warnings are errors", product.build,
+                            tree.PRODUCT_BUILD, *STRICT, "--cross-file", tree.CROSS)):
+        return
+    before = sum(report.counts.values())
+    known = json.loads((tree.PRODUCT_BUILD / "meson-info/intro-tests.json").read_text())
+    tests = [test for test in known
+             if not patterns or any(text in Z + test["name"] for text in patterns)]
+    inside = [test for test in tests if test["suite"][0].split(":")[-1] in Z_SUITES]
+    outside = [test["name"] for test in tests if test not in inside]
+    if outside:
+        unit_tests(report, tree.PRODUCT_BUILD, outside, Z)
+    product.install(tree.PRODUCT_BUILD, tree.PRODUCT)
+    tree.JOB.write_text(json.dumps({"unit": inside, "patterns": patterns}))
+    # FILE_TIMEOUT is for all of it.
+    argv = [LAB / "s390x/run", "--timeout", str(FILE_TIMEOUT - 60), "--", "env",
+            f"KVMR_PATIENCE={Z_PATIENCE}", f"KVMR_PRODUCT={tree.PRODUCT}",
+            "/usr/bin/python3", "-B", "in_vm/z_tests.py", tree.JOB]
+    follow(report, Worker(list(map(str, argv)), None), "lab s390x")
+    if sum(report.counts.values()) == before:
+        report.add("lab s390x", "failed", 0, f"no test matches {' '.join(patterns)}")
 
 
 # -- the whole
@@ -332,19 +384,22 @@ def arguments():
     parser = argparse.ArgumentParser(prog="tests/run", description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true",
-                        help="one compiler, no analyzers, sanitizers, fuzzers: build, unit tests, "
-                             "lab tests")
+                        help="one compiler, no analyzers, sanitizers, fuzzers, no virtual IBM Z: "
+                             "build, unit tests, lab tests")
     parser.add_argument("--coverage", action="store_true",
                         help="as --quick, with a build that counts, then a table of what of "
                              "plugin/ and dispatcher/ was run")
     parser.add_argument("--keep", action="store_true",
                         help="leave the virtual CECs of the lab tests standing")
     parser.add_argument("--worker", help=argparse.SUPPRESS)
-    parser.add_argument("--results", type=int, help=argparse.SUPPRESS)
     parser.add_argument("patterns", nargs="*", metavar="PATTERN",
-                        help="only lab tests whose name (file.Class.test) contains one of these")
+                        help="only lab tests whose name (file.Class.test) contains one of these; "
+                             "s390x: those on a virtual IBM Z, even with --quick; "
+                             "s390x.file.Class.test or s390x.NAME: such a lab or unit test")
     options = parser.parse_args()
     options.quick = options.quick or options.coverage
+    options.on_z = [text for text in options.patterns if text.startswith(Z[:-1])]
+    options.here = [text for text in options.patterns if text not in options.on_z]
     return options
 
 
@@ -355,17 +410,35 @@ def test_in_lab(report, options):
         fuzzing = None
         if not options.quick and not options.patterns:
             fuzzing = pool.submit(fuzz, report)
-        lab_tests(report, options.patterns, installed, options.keep)
+        if options.here or not options.on_z:
+            lab_tests(report, options.here, installed, options.keep)
         if fuzzing:
             fuzzing.result()
+
+
+def test_product(report, options):
+    """Everything after the build."""
+    unit_tests(report, BUILD / "gcc")
+    if not options.quick and not options.patterns:
+        report.step("unit tests under valgrind", analysis.check_valgrind)
+    test_in_lab(report, options)
+    if options.on_z or not (options.here or options.quick):
+        z_tests(report, [] if Z[:-1] in options.on_z else options.on_z)
+
+
+def test_covered(report, options):
+    analysis.build_covered()
+    unit_tests(report, BUILD / "coverage")
+    test_in_lab(report, options)
+    print(analysis.coverage())
 
 
 def main():
     options = arguments()
     if options.worker:
         try:
-            with os.fdopen(options.results, "w") as results:
-                run_worker(options.worker, options.patterns, results)
+            with results_on_stdout() as results:
+                run_worker([options.worker], options.patterns, results)
         except KeyboardInterrupt:
             return 130
         return 0
@@ -380,15 +453,9 @@ def main():
                                 *(["coverage"] if options.coverage else []))
         with product.locked("run"):
             if options.coverage:
-                analysis.build_covered()
-                unit_tests(report, BUILD / "coverage")
-                test_in_lab(report, options)
-                print(analysis.coverage())
+                test_covered(report, options)
             elif check_source(report, options.quick):
-                unit_tests(report, BUILD / "gcc")
-                if not options.quick:
-                    report.step("unit tests under valgrind", analysis.check_valgrind)
-                test_in_lab(report, options)
+                test_product(report, options)
     except ProductError as error:
         report.add("preparation", "failed", 0, str(error))
     return report.finish()
