@@ -278,6 +278,7 @@ kvmr_service_reconcile(KvmrService *self)
             kvmr_log(KVMR_MESSAGE_APPLIED, NULL, _("the host is as it shall be again"));
         retry_no_more(self);
         kvmr_host_announce(self->host, plan, snapshot, changed);
+        kvmr_host_look_for_conflicts(self->host, plan, snapshot);
     } else {
         read_again(self, networks, &plan, &snapshot);
         kvmr_plan_set_failed(plan, self->routed, error->message);
