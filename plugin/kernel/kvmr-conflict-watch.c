@@ -110,8 +110,8 @@ on_heard(int ifindex, guint32 addr, const guint8 *mac, gpointer user_data)
 {
     KvmrConflictWatch *self = user_data;
 
-    kvmr_conflicts_hear(self->conflicts, ifindex, addr, mac, g_get_monotonic_time());
-    ask_when_due(self);
+    if (kvmr_conflicts_hear(self->conflicts, ifindex, addr, mac, g_get_monotonic_time()))
+        ask_when_due(self);
 }
 
 static gboolean
@@ -148,12 +148,10 @@ on_neighbours(gboolean news, gpointer user_data)
         self->changed(self->user_data);
 }
 
-static void
-follow_scopes(KvmrConflictWatch *self, const GArray *scopes)
+static gboolean
+follow_arp(KvmrConflictWatch *self, const GArray *scopes, GError **error)
 {
     g_autoptr(GArray) heard = g_array_new(FALSE, FALSE, sizeof(KvmrArpScope));
-    g_autoptr(GError) error = NULL;
-    gboolean guests = FALSE;
 
     for (guint i = 0; i < scopes->len; i++) {
         const KvmrConflictScope *scope = &g_array_index(scopes, KvmrConflictScope, i);
@@ -161,19 +159,45 @@ follow_scopes(KvmrConflictWatch *self, const GArray *scopes)
 
         if (scope->heard)
             g_array_append_val(heard, listen);
-        guests |= !scope->heard;
     }
-    if (heard->len == 0)
+    if (heard->len == 0) {
         g_clear_pointer(&self->listener, kvmr_arp_listener_free);
-    else if (!self->listener)
-        self->listener = kvmr_arp_listener_new(on_heard, self, &error);
-    if (self->listener && !error)
-        (void) kvmr_arp_listener_set(self->listener, heard, &error);
-    if (!guests)
+        return TRUE;
+    }
+    if (!self->listener)
+        self->listener = kvmr_arp_listener_new(on_heard, self, error);
+    return self->listener && kvmr_arp_listener_set(self->listener, heard, error);
+}
+
+static gboolean
+follow_neighbours(KvmrConflictWatch *self, const GArray *scopes, GError **error)
+{
+    g_autoptr(GArray) links = g_array_new(FALSE, FALSE, sizeof(int));
+
+    for (guint i = 0; i < scopes->len; i++) {
+        const KvmrConflictScope *scope = &g_array_index(scopes, KvmrConflictScope, i);
+
+        if (!scope->heard)
+            g_array_append_val(links, scope->ifindex);
+    }
+    if (links->len == 0) {
         g_clear_pointer(&self->neighbours, kvmr_neighbour_watch_free);
-    else if (!self->neighbours && !error)
-        self->neighbours = kvmr_neighbour_watch_new(is_news, on_neighbours, self, &error);
-    if (error)
+        return TRUE;
+    }
+    if (!self->neighbours)
+        self->neighbours = kvmr_neighbour_watch_new(is_news, on_neighbours, self, error);
+    if (!self->neighbours)
+        return FALSE;
+    kvmr_neighbour_watch_set(self->neighbours, links);
+    return TRUE;
+}
+
+static void
+follow_scopes(KvmrConflictWatch *self, const GArray *scopes)
+{
+    g_autoptr(GError) error = NULL;
+
+    if (!follow_arp(self, scopes, &error) || !follow_neighbours(self, scopes, &error))
         tell_failure(self, error);
 }
 

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <glib-unix.h>
 #include <glib/gi18n-lib.h>
+#include <linux/filter.h>
 #include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
 #include <netlink/netlink.h>
@@ -86,6 +87,39 @@ on_readable(gint fd, GIOCondition condition, gpointer user_data)
     return G_SOURCE_CONTINUE;
 }
 
+static void
+add(GArray *program, struct sock_filter instruction)
+{
+    g_array_append_val(program, instruction);
+}
+
+/* A notification is one message: its header, then that of the neighbour. */
+void
+kvmr_neighbour_watch_set(KvmrNeighbourWatch *self, const GArray *links)
+{
+    g_autoptr(GArray) program = g_array_new(FALSE, FALSE, sizeof(struct sock_filter));
+    const guint       offset = NLMSG_HDRLEN + G_STRUCT_OFFSET(struct ndmsg, ndm_ifindex);
+    const gboolean    all = links->len > KVMR_NEIGHBOUR_WATCH_LINKS_MAX;
+    struct sock_fprog filter;
+
+    add(program, (struct sock_filter) BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offset));
+    for (guint i = 0; i < links->len && !all; i++) {
+        /* BPF takes what it loads for network byte order. */
+        const guint32 ifindex = htonl((guint32) g_array_index(links, int, i));
+        const guint8  accept = (guint8) (links->len - i);
+
+        add(program, (struct sock_filter) BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ifindex, accept, 0));
+    }
+    add(program, (struct sock_filter) BPF_STMT(BPF_RET | BPF_K, all ? G_MAXUINT32 : 0));
+    add(program, (struct sock_filter) BPF_STMT(BPF_RET | BPF_K, G_MAXUINT32));
+    filter.len = (unsigned short) program->len;
+    filter.filter = (struct sock_filter *) (gpointer) program->data;
+    if (setsockopt(
+            nl_socket_get_fd(self->sock), SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof(filter)) <
+        0)
+        g_debug("cannot filter notifications of neighbours: %s", g_strerror(errno));
+}
+
 void
 kvmr_neighbour_watch_stop(KvmrNeighbourWatch *self)
 {
@@ -117,8 +151,12 @@ kvmr_neighbour_watch_new(KvmrNeighbourIsNews   is_news_to_it,
     if (!self->sock)
         g_error("out of memory for a netlink socket");
     result = nl_connect(self->sock, NETLINK_ROUTE);
-    if (result >= 0)
+    if (result >= 0) {
+        g_autoptr(GArray) none = g_array_new(FALSE, FALSE, sizeof(int));
+
+        kvmr_neighbour_watch_set(self, none);
         result = nl_socket_add_membership(self->sock, RTNLGRP_NEIGH);
+    }
     if (result < 0) {
         g_set_error(error,
                     KVMR_ERROR,

@@ -153,14 +153,9 @@ add_gateways(Collector             *all,
 static gboolean
 is_guest(const KvmrPlanNetwork *network, const KvmrSnapshot *snapshot, guint32 addr)
 {
-    if (kvmr_snapshot_is_own(snapshot, addr))
-        return FALSE;
     for (guint i = 0; i < network->subnets->len; i++) {
-        const KvmrPrefix4 subnet = g_array_index(network->subnets, KvmrPrefix4, i);
-
-        /* The kernel keeps neighbours for broadcasts, too. */
-        if (kvmr_prefix4_contains(subnet, addr))
-            return subnet.plen >= 31 || (addr != subnet.addr && addr != kvmr_prefix4_last(subnet));
+        if (kvmr_prefix4_contains(g_array_index(network->subnets, KvmrPrefix4, i), addr))
+            return !kvmr_snapshot_is_own(snapshot, addr);
     }
     return FALSE;
 }

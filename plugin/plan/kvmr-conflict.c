@@ -205,24 +205,26 @@ has_mac(const GArray *macs, const guint8 *mac)
 }
 
 /* Whoever talks without end is asked for no more often for that. */
-void
+gboolean
 kvmr_conflicts_hear(KvmrConflicts *self, int ifindex, guint32 addr, const guint8 *mac, gint64 now)
 {
     const KvmrConflictScope *scope = find_scope(self, ifindex, addr, TRUE);
     Entry                   *entry = find(self, key_of(ifindex, addr));
     KvmrConflictTarget       target = {.ifindex = ifindex, .addr = addr};
+    gint64                   due;
 
     if (!scope || has_mac(self->own, mac))
-        return;
+        return FALSE;
     if (!entry) {
         target.source = scope->source;
         memcpy(target.mac, scope->mac, sizeof(target.mac));
-        (void) add(self, &target, TRUE, now);
-        return;
+        return add(self, &target, TRUE, now) != NULL;
     }
-    if (entry->conflicts->len == 0 && !entry->target.peer)
-        entry->due = MIN(entry->due,
-                         MAX(now, entry->asked + KVMR_CONFLICT_QUIET * (gint64) G_USEC_PER_SEC));
+    due = MAX(now, entry->asked + KVMR_CONFLICT_QUIET * (gint64) G_USEC_PER_SEC);
+    if (entry->conflicts->len > 0 || entry->target.peer || entry->due <= due)
+        return FALSE;
+    entry->due = due;
+    return TRUE;
 }
 
 /* Of a guest that was asked for on one uplink is known. */
@@ -293,22 +295,44 @@ add_to_round(KvmrConflicts *self, Entry *entry)
     g_array_append_val(self->round, asked);
 }
 
-GPtrArray *
-kvmr_conflicts_next(KvmrConflicts *self, gint64 now)
+static void
+end_round(KvmrConflicts *self)
 {
-    g_autoptr(GPtrArray) due = g_ptr_array_new();
+    g_array_set_size(self->round, 0);
+    g_clear_pointer(&self->probes, g_ptr_array_unref);
+}
+
+/* Returns: (transfer container) (element-type Entry) */
+static GPtrArray *
+list_due(KvmrConflicts *self, gint64 now)
+{
+    GPtrArray     *due = g_ptr_array_new();
     GHashTableIter iter;
     Entry         *entry;
-
-    g_clear_pointer(&self->probes, g_ptr_array_unref);
-    self->probes = g_ptr_array_new_with_free_func((GDestroyNotify) kvmr_probe_free);
-    g_array_set_size(self->round, 0);
+    gboolean       standing = FALSE;
 
     g_hash_table_iter_init(&iter, self->entries);
     while (g_hash_table_iter_next(&iter, NULL, (gpointer *) &entry)) {
-        if (entry->due <= now)
+        if (entry->due > now)
+            continue;
+        g_ptr_array_add(due, entry);
+        standing |= entry->conflicts->len > 0;
+    }
+    g_hash_table_iter_init(&iter, self->entries);
+    while (standing && g_hash_table_iter_next(&iter, NULL, (gpointer *) &entry)) {
+        if (entry->due > now && entry->conflicts->len > 0)
             g_ptr_array_add(due, entry);
     }
+    return due;
+}
+
+GPtrArray *
+kvmr_conflicts_next(KvmrConflicts *self, gint64 now)
+{
+    g_autoptr(GPtrArray) due = list_due(self, now);
+
+    end_round(self);
+    self->probes = g_ptr_array_new_with_free_func((GDestroyNotify) kvmr_probe_free);
     g_ptr_array_sort(due, compare_due);
     for (guint i = 0; i < MIN(due->len, KVMR_CONFLICT_ROUND_MAX); i++)
         add_to_round(self, g_ptr_array_index(due, i));
@@ -419,13 +443,6 @@ judge(KvmrConflicts *self, Entry *entry, const Asked *asked, gint64 now)
         entry->again = 0;
     }
     return changed;
-}
-
-static void
-end_round(KvmrConflicts *self)
-{
-    g_array_set_size(self->round, 0);
-    g_clear_pointer(&self->probes, g_ptr_array_unref);
 }
 
 gboolean

@@ -93,8 +93,9 @@ gboolean kvmr_conflicts_follow(KvmrConflicts      *self,
 /** kvmr_conflicts_ask_again: the link moved: there may be others on it. */
 void kvmr_conflicts_ask_again(KvmrConflicts *self, int ifindex, gint64 now);
 
-/** kvmr_conflicts_hear: @mac spoke for @addr on @ifindex. One of this host's links is no matter. */
-void
+/** kvmr_conflicts_hear: @mac spoke for @addr on @ifindex. One of this host's links is no matter.
+ * Returns: whether something is to be asked earlier for that */
+gboolean
 kvmr_conflicts_hear(KvmrConflicts *self, int ifindex, guint32 addr, const guint8 *mac, gint64 now);
 
 /** Whether @addr on the guest interface @ifindex is of interest, and was never asked for. */
@@ -103,7 +104,8 @@ gboolean kvmr_conflicts_is_new_guest(const KvmrConflicts *self, int ifindex, gui
 /** Returns: when something is to be asked next, %G_MAXINT64 for never. */
 gint64 kvmr_conflicts_due(const KvmrConflicts *self);
 
-/** kvmr_conflicts_next: the probes of a round, for what is due by now; one round at a time
+/** kvmr_conflicts_next: the probes of a round, for what is due by now; one round at a time. If a
+ * conflict is, all that stand are asked for, so that one cause is over at once.
  * Returns: (transfer full) (element-type KvmrProbe): empty if nothing is due */
 GPtrArray *kvmr_conflicts_next(KvmrConflicts *self, gint64 now);
 

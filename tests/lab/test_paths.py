@@ -77,13 +77,23 @@ class PathsCase(labcase.LabCase):
 class Damage(PathsCase):
     """What the talk warns of, done by hand, without us; then the same hosts with us."""
 
+    def setUp(self):
+        super().setUp()
+        self.addCleanup(self.cec.reset)
+
     def load_plain(self):
         """The profile of LPAR 11's guest interface as NetworkManager has it, without our keys."""
         text = self.lpar.expand(self.lpar.profile(NAME))
         plain = re.sub(r"\[user\]\n(?:.+\n)*", "", text)
+        plain = plain.replace(f"id={NAME}", "id=plain11").replace("000000000011", "000000000099")
         self.assertNotIn("kvm-routed", plain)
         self.lpar.load_profile(plain, "plain11")
         self.lpar.up("plain11", state=None)
+
+    @staticmethod
+    def no_proxy(lpar):
+        for key in "forwarding", "proxy_arp":
+            lpar.sysctl(f"net/ipv4/conf/{UPLINK}/{key}", 0)
 
     def routed(self):
         self.lpar.load_profile(self.lpar.profile(NAME), NAME)
@@ -96,7 +106,7 @@ class Damage(PathsCase):
         self.proxy_by_hand(self.lpar, UPLINK)
         answers = self.who_has([UNUSED], [UNUSED])[UNUSED]
         self.assertTrue(answers and answers <= macs, "the LAN is not dead: no damage to prevent")
-        self.doCleanups_of_proxy(UPLINK)
+        self.no_proxy(self.lpar)
 
         self.routed()
         self.assertEqual(self.who_has([UNUSED])[UNUSED], set())
@@ -108,10 +118,6 @@ class Damage(PathsCase):
         self.lpar.run("ip", "address", "del", "10.131.11.253/8", "dev", SECOND)
         self.wait_cured("shared-subnet")
         self.assertEqual(self.who_has([UNUSED])[UNUSED], set())
-
-    def doCleanups_of_proxy(self, device):
-        for key in ("forwarding", "proxy_arp"):
-            self.lpar.sysctl(f"net/ipv4/conf/{device}/{key}", 0)
 
     def test_two_lpars_answer_for_one_guest(self):
         self.load_plain()
@@ -125,8 +131,7 @@ class Damage(PathsCase):
         self.lpar.delete_profile("plain11")
         self.lpar.wait_for(lambda: not self.lpar.link("br-ex"), 10, "no br-ex")
         for lpar in self.lpar, self.other:
-            for key in ("forwarding", "proxy_arp"):
-                lpar.sysctl(f"net/ipv4/conf/{UPLINK}/{key}", 0)
+            self.no_proxy(lpar)
         self.other.run("ip", "route", "del", "10.136.11.0/24")
         self.cec.up()
         for address, mac in (GUEST, self.mac), ("10.136.12.1", self.other_mac):
@@ -266,10 +271,10 @@ class Duplicate(PathsCase):
         self.lpar.signal_service(9)
         with self.server.capture("eth0", "arp") as seen:
             time.sleep(2)
-            self.assertEqual(seen.matching(r"tell 0\.0\.0\.0"), [])
+            self.assertEqual(seen.matching(rf"{self.mac} .*tell 0\.0\.0\.0"), [])
             self.assertEqual(self.lpar.service_state(NAME), "active")
-            self.lpar.wait_for(lambda: len(seen.matching(rf"who-has {GATEWAY} .*tell 0\.0\.0\.0"))
-                               >= 3, PATIENCE, "the next one asks")
+            self.lpar.wait_for(lambda: len(seen.matching(
+                rf"{self.mac} .*who-has {GATEWAY} .*tell 0\.0\.0\.0")) >= 3, PATIENCE, "the next one asks")
 
 
 class SecondPath(PathsCase):
