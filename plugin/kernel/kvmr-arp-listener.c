@@ -170,7 +170,9 @@ kvmr_arp_listener_new(KvmrArpHeard heard, gpointer user_data, GError **error)
     self->user_data = user_data;
     self->socket = -1;
     self->scopes = g_array_new(FALSE, FALSE, sizeof(KvmrArpScope));
-    return open_socket(self, error) ? g_steal_pointer(&self) : NULL;
+    if (!open_socket(self, error))
+        return NULL;
+    return g_steal_pointer(&self);
 }
 
 void

@@ -213,6 +213,10 @@ kvmr_conflict_watch_follow(KvmrConflictWatch  *self,
     follow_scopes(self, scopes);
     if (kvmr_conflicts_follow(self->conflicts, targets, scopes, snapshot, g_get_monotonic_time()))
         self->changed(self->user_data);
+    if (self->prober && kvmr_conflicts_is_empty(self->conflicts)) {
+        g_clear_pointer(&self->prober, kvmr_prober_free);
+        kvmr_conflicts_drop_round(self->conflicts, g_get_monotonic_time());
+    }
     ask_when_due(self);
 }
 

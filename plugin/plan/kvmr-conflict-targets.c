@@ -99,14 +99,11 @@ typedef struct {
 static void
 add_target(Collector *all, const KvmrLink *link, KvmrConflictTarget target)
 {
-    gint64 *key = g_new(gint64, 1);
+    const gint64 key = (gint64) link->ifindex << 32 | target.addr;
 
-    *key = (gint64) link->ifindex << 32 | target.addr;
-    if (g_hash_table_contains(all->seen, key) || all->targets->len >= KVMR_CONFLICT_TARGETS_MAX) {
-        g_free(key);
+    if (g_hash_table_contains(all->seen, &key) || all->targets->len >= KVMR_CONFLICT_TARGETS_MAX)
         return;
-    }
-    g_hash_table_add(all->seen, key);
+    g_hash_table_add(all->seen, g_memdup(&key, sizeof(key)));
     target.ifindex = link->ifindex;
     memcpy(target.mac, link->mac, sizeof(target.mac));
     g_array_append_val(all->targets, target);

@@ -76,7 +76,18 @@ find(const KvmrConflicts *self, gint64 key)
     return g_hash_table_lookup(self->entries, &key);
 }
 
-/* Returns: (nullable): NULL if there are too many */
+static gboolean
+is_in_round(const KvmrConflicts *self, gint64 key)
+{
+    for (guint i = 0; i < self->round->len; i++) {
+        if (g_array_index(self->round, Asked, i).key == key)
+            return TRUE;
+    }
+    return FALSE;
+}
+
+/* What is gone for a moment and comes back, as when a profile is activated again, is not asked for
+ * once more while it is. Returns: (nullable): NULL if there are too many */
 static Entry *
 add(KvmrConflicts *self, const KvmrConflictTarget *target, gboolean suspect, gint64 now)
 {
@@ -90,7 +101,7 @@ add(KvmrConflicts *self, const KvmrConflictTarget *target, gboolean suspect, gin
     entry->key = key_of(target->ifindex, target->addr);
     entry->target = *target;
     entry->suspect = suspect;
-    entry->due = now;
+    entry->due = is_in_round(self, entry->key) ? NEVER : now;
     entry->conflicts = g_array_new(FALSE, FALSE, sizeof(KvmrConflict));
     g_hash_table_insert(self->entries, &entry->key, entry);
     self->suspects += suspect;
@@ -192,6 +203,13 @@ kvmr_conflicts_ask_again(KvmrConflicts *self, int ifindex, gint64 now)
         if (entry->target.ifindex == ifindex)
             entry->due = now;
     }
+    /* What it was asked before does not count. */
+    for (guint i = 0; i < self->round->len; i++) {
+        Asked *asked = &g_array_index(self->round, Asked, i);
+
+        if (asked->key >> 32 == ifindex)
+            asked->key = 0;
+    }
 }
 
 static gboolean
@@ -242,6 +260,12 @@ kvmr_conflicts_is_new_guest(const KvmrConflicts *self, int ifindex, guint32 addr
             return FALSE;
     }
     return TRUE;
+}
+
+gboolean
+kvmr_conflicts_is_empty(const KvmrConflicts *self)
+{
+    return g_hash_table_size(self->entries) == 0;
 }
 
 gint64

