@@ -164,15 +164,17 @@ open_socket(KvmrArpListener *self, GError **error)
 KvmrArpListener *
 kvmr_arp_listener_new(KvmrArpHeard heard, gpointer user_data, GError **error)
 {
-    g_autoptr(KvmrArpListener) self = g_new0(KvmrArpListener, 1);
+    KvmrArpListener *self = g_new0(KvmrArpListener, 1);
 
     self->heard = heard;
     self->user_data = user_data;
     self->socket = -1;
     self->scopes = g_array_new(FALSE, FALSE, sizeof(KvmrArpScope));
-    if (!open_socket(self, error))
+    if (!open_socket(self, error)) {
+        kvmr_arp_listener_free(self);
         return NULL;
-    return g_steal_pointer(&self);
+    }
+    return self;
 }
 
 void

@@ -227,7 +227,7 @@ test_many_addresses_of_one(Fixture *fixture, gconstpointer data)
         g_autoptr(GPtrArray) probes = kvmr_conflicts_next(fixture->conflicts, START);
 
         /* Two questions for each. */
-        g_assert_cmpuint(probes->len, <=, 2U * KVMR_CONFLICT_ROUND_MAX);
+        g_assert_cmpuint(probes->len, <=, (guint64) 2 * KVMR_CONFLICT_ROUND_MAX);
         g_assert_cmpuint(probes->len, >, 0);
         for (guint i = 0; i < probes->len; i++) {
             KvmrProbe *probe = g_ptr_array_index(probes, i);
@@ -322,6 +322,7 @@ settle(Fixture *fixture)
 
     follow(fixture, START);
     probes = kvmr_conflicts_next(fixture->conflicts, START);
+    g_assert_cmpuint(probes->len, >, 0);
     kvmr_conflicts_judge(fixture->conflicts, START);
     g_assert_cmpint(kvmr_conflicts_due(fixture->conflicts), ==, G_MAXINT64);
 }
@@ -461,7 +462,7 @@ test_flood(Fixture *fixture, gconstpointer data)
     g_assert_cmpuint(heard, <=, KVMR_CONFLICT_SUSPECTS_MAX + 1);
     /* The gateway, which was asked for just now, and has an entry of its own, comes later. */
     probes = kvmr_conflicts_next(fixture->conflicts, START + SECOND);
-    g_assert_cmpuint(probes->len, ==, 2U * KVMR_CONFLICT_SUSPECTS_MAX);
+    g_assert_cmpuint(probes->len, ==, (guint64) 2 * KVMR_CONFLICT_SUSPECTS_MAX);
     g_assert_false(kvmr_conflicts_judge(fixture->conflicts, START + SECOND));
     g_assert_cmpint(kvmr_conflicts_due(fixture->conflicts), ==, START + 10 * SECOND);
 }
