@@ -613,6 +613,18 @@ kvmr_host_announce(KvmrHost           *self,
     kvmr_announcer_start(self->announcer);
 }
 
+static gboolean
+has_uplink(const KvmrPlanNetwork *network)
+{
+    for (guint i = 0; i < network->links->len; i++) {
+        const KvmrPlanLink *link = &g_array_index(network->links, KvmrPlanLink, i);
+
+        if (link->role == KVMR_ROLE_UPLINK && link->ready)
+            return TRUE;
+    }
+    return FALSE;
+}
+
 /* Those of a network's guest interface. A dump of the neighbour table is needed for each. */
 static void
 add_guests(KvmrHost              *self,
@@ -624,7 +636,7 @@ add_guests(KvmrHost              *self,
     g_autoptr(GArray) known = NULL;
     g_autoptr(GError) error = NULL;
 
-    if (!guest || !network->routed)
+    if (!guest || !network->routed || !has_uplink(network))
         return;
     known = kvmr_host_read_neighbours(self, guest, &error);
     if (!known)

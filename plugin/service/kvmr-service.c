@@ -278,7 +278,6 @@ kvmr_service_reconcile(KvmrService *self)
             kvmr_log(KVMR_MESSAGE_APPLIED, NULL, _("the host is as it shall be again"));
         retry_no_more(self);
         kvmr_host_announce(self->host, plan, snapshot, changed);
-        kvmr_host_look_for_conflicts(self->host, plan, snapshot);
     } else {
         read_again(self, networks, &plan, &snapshot);
         kvmr_plan_set_failed(plan, self->routed, error->message);
@@ -290,6 +289,8 @@ kvmr_service_reconcile(KvmrService *self)
                  self->retry_seconds);
     }
     update_objects(self, plan, snapshot);
+    if (done)
+        kvmr_host_look_for_conflicts(self->host, plan, snapshot);
     kvmr_service_judge_tries(self);
     watch_idle(self);
     /* For the benchmarks. */

@@ -75,7 +75,7 @@ class Verify(labcase.LabCase):
                 ("interface", "br-ex", "MAC"), ("peer-gateway", HIPERSOCKETS, PEER),
                 ("peer-guests", HIPERSOCKETS, PEER_GUESTS[0]),
                 ("peer-guests", HIPERSOCKETS, PEER_GUESTS[1]), ("partner", LAYER3, ZOS),
-                ("lan", UPLINK, LAN), ("lan", INTRANET, "172.18.0.100"),
+                ("lan", UPLINK, None), ("lan", INTRANET, "172.18.0.100"),
                 ("duplicate", UPLINK, None), ("guests", "br-ex", "")):
             self.assert_row(rows, check, "ok", interface, subject)
         mtus = {row["interface"]: row["mtu"] for row in self.choose(rows, "path-mtu")}
