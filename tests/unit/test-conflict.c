@@ -116,8 +116,11 @@ check_finding(const KvmrFinding *finding, const char *interface, const char *a, 
 static void
 test_whom_to_ask(Fixture *fixture, gconstpointer data)
 {
+    const KvmrHostAddress vipa = {FIXTURE_LO, {GATEWAY - 1, 32}};
     g_autoptr(GPtrArray) probes = NULL;
 
+    g_array_append_val(fixture->snapshot->addresses, vipa);
+    add_guest(fixture, FIXTURE_GUESTS, GATEWAY - 1);
     add_guest(fixture, FIXTURE_GUESTS, GUEST);
     add_guest(fixture, FIXTURE_GUESTS, GUEST);
     add_guest(fixture, FIXTURE_GUESTS, GATEWAY);    /* its own */
@@ -200,6 +203,7 @@ test_holder_and_proxy(Fixture *fixture, gconstpointer data)
     g_assert_cmpuint(fixture_planned(fixture->plan, 0)->findings->len, ==, 2);
     finding = g_ptr_array_index(fixture_planned(fixture->plan, 0)->findings, 1);
     check_finding(finding, "o5s_10g_1", "proxy ARP", "10.136.11.1");
+    g_assert_null(strstr(finding->message, "10.136.11.254"));
     g_assert_nonnull(strstr(finding->hint, "proxy_arp=0"));
     g_assert_cmpint(fixture_planned(fixture->plan, 0)->state, ==, KVMR_STATE_ACTIVE);
 }
@@ -360,6 +364,8 @@ test_changes_meanwhile(Fixture *fixture, gconstpointer data)
     follow(fixture, START);
     probes = kvmr_conflicts_next(fixture->conflicts, START);
     answer(probes, FIXTURE_UPLINK, GUEST, 0, other_mac);
+    /* Where the uplink was before. */
+    answer(probes, FIXTURE_UPLINK, GATEWAY, 0, other_mac);
     kvmr_conflicts_ask_again(fixture->conflicts, FIXTURE_UPLINK, START + SECOND);
     g_array_set_size(fixture->guests, 0);
     g_assert_false(follow(fixture, START + SECOND));
