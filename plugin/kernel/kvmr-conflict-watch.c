@@ -9,6 +9,7 @@
 struct _KvmrConflictWatch {
     void (*changed)(gpointer);
     gpointer            user_data;
+    KvmrNetlink        *netlink;
     KvmrConflicts      *conflicts;
     KvmrProber         *prober;     /* of this round; NULL between rounds */
     KvmrArpListener    *listener;   /* NULL while there is nothing to listen to */
@@ -21,10 +22,11 @@ struct _KvmrConflictWatch {
 static void ask_when_due(KvmrConflictWatch *self);
 
 KvmrConflictWatch *
-kvmr_conflict_watch_new(void (*changed)(gpointer), gpointer user_data)
+kvmr_conflict_watch_new(KvmrNetlink *netlink, void (*changed)(gpointer), gpointer user_data)
 {
     KvmrConflictWatch *self = g_new0(KvmrConflictWatch, 1);
 
+    self->netlink = netlink;
     self->changed = changed;
     self->user_data = user_data;
     self->conflicts = kvmr_conflicts_new();
@@ -201,14 +203,50 @@ follow_scopes(KvmrConflictWatch *self, const GArray *scopes)
         tell_failure(self, error);
 }
 
+static gboolean
+is_read(const GArray *guests, int ifindex)
+{
+    for (guint i = 0; i < guests->len; i++) {
+        if (g_array_index(guests, KvmrVerifyNeighbour, i).ifindex == ifindex)
+            return TRUE;
+    }
+    return FALSE;
+}
+
+/* Neighbours of the guest interfaces. A dump of the neighbour table is needed for each. */
+static GArray *
+read_guests(KvmrConflictWatch *self, const GArray *scopes)
+{
+    GArray *guests = g_array_new(FALSE, FALSE, sizeof(KvmrVerifyNeighbour));
+
+    for (guint i = 0; i < scopes->len; i++) {
+        const KvmrConflictScope *scope = &g_array_index(scopes, KvmrConflictScope, i);
+        g_autoptr(GArray) known = NULL;
+        g_autoptr(GError) error = NULL;
+
+        if (scope->heard || is_read(guests, scope->ifindex))
+            continue;
+        known = kvmr_netlink_read_neighbours(self->netlink, scope->ifindex, FALSE, &error);
+        if (!known)
+            tell_failure(self, error);
+        for (guint j = 0; known && j < known->len; j++) {
+            const KvmrVerifyNeighbour neighbour = {scope->ifindex,
+                                                   g_array_index(known, guint32, j)};
+
+            g_array_append_val(guests, neighbour);
+        }
+    }
+    return guests;
+}
+
 void
 kvmr_conflict_watch_follow(KvmrConflictWatch  *self,
                            const KvmrPlan     *plan,
-                           const KvmrSnapshot *snapshot,
-                           const GArray       *guests)
+                           const KvmrSnapshot *snapshot)
 {
-    g_autoptr(GArray) targets = kvmr_conflict_targets_new(plan, snapshot, guests);
     g_autoptr(GArray) scopes = kvmr_conflict_scopes_new(plan, snapshot);
+    g_autoptr(GArray) guests = read_guests(self, scopes);
+    g_autoptr(GArray) targets = kvmr_conflict_targets_new(plan, snapshot, guests);
 
     follow_scopes(self, scopes);
     if (kvmr_conflicts_follow(self->conflicts, targets, scopes, snapshot, g_get_monotonic_time()))

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
+#include "kernel/kvmr-netlink.h"
 #include "plan/kvmr-conflict.h"
 
 /**
@@ -15,19 +16,18 @@ typedef struct _KvmrConflictWatch KvmrConflictWatch;
 #define KVMR_CONFLICT_WATCH_PAUSE 5
 
 /** kvmr_conflict_watch_new: @changed: other conflicts stand, or there is a new guest: a plan is to
- * be made, and followed */
-KvmrConflictWatch *kvmr_conflict_watch_new(void (*changed)(gpointer), gpointer user_data);
-void               kvmr_conflict_watch_free(KvmrConflictWatch *self);
+ * be made, and followed; @netlink: must outlive the watch */
+KvmrConflictWatch      *
+kvmr_conflict_watch_new(KvmrNetlink *netlink, void (*changed)(gpointer), gpointer user_data);
+void kvmr_conflict_watch_free(KvmrConflictWatch *self);
 
 /**
  * kvmr_conflict_watch_follow: what is to be asked from now on; what is new at once. Errors are
  * logged: the network works without it.
- * @guests: (element-type KvmrVerifyNeighbour): neighbours of the guest interfaces
  */
 void kvmr_conflict_watch_follow(KvmrConflictWatch  *self,
                                 const KvmrPlan     *plan,
-                                const KvmrSnapshot *snapshot,
-                                const GArray       *guests);
+                                const KvmrSnapshot *snapshot);
 
 /** kvmr_conflict_watch_ask_again: what is asked on @ifindex is asked anew, with the next follow().
  */

@@ -78,7 +78,7 @@ kvmr_host_watch(KvmrHost *self, KvmrHostChanged changed, gpointer user_data, GEr
     self->watch = kvmr_watch_new(self->netlink, changed, user_data, error);
     if (!self->watch)
         return FALSE;
-    self->conflicts = kvmr_conflict_watch_new(changed, user_data);
+    self->conflicts = kvmr_conflict_watch_new(self->netlink, changed, user_data);
     return TRUE;
 }
 
@@ -613,52 +613,9 @@ kvmr_host_announce(KvmrHost           *self,
     kvmr_announcer_start(self->announcer);
 }
 
-static gboolean
-has_uplink(const KvmrPlanNetwork *network)
-{
-    for (guint i = 0; i < network->links->len; i++) {
-        const KvmrPlanLink *link = &g_array_index(network->links, KvmrPlanLink, i);
-
-        if (link->role == KVMR_ROLE_UPLINK && link->ready)
-            return TRUE;
-    }
-    return FALSE;
-}
-
-/* Those of a network's guest interface. A dump of the neighbour table is needed for each. */
-static void
-add_guests(KvmrHost              *self,
-           const KvmrPlanNetwork *network,
-           const KvmrSnapshot    *snapshot,
-           GArray                *all)
-{
-    const KvmrLink *guest = kvmr_snapshot_find_name(snapshot, network->network->profile->interface);
-    g_autoptr(GArray) known = NULL;
-    g_autoptr(GError) error = NULL;
-
-    if (!guest || !network->routed || !has_uplink(network))
-        return;
-    known = kvmr_host_read_neighbours(self, guest, &error);
-    if (!known)
-        kvmr_log(KVMR_MESSAGE_NOT_READ,
-                 &(KvmrLogFields){.interface = guest->name},
-                 "%s",
-                 error->message);
-    for (guint i = 0; known && i < known->len; i++) {
-        const KvmrVerifyNeighbour neighbour = {guest->ifindex, g_array_index(known, guint32, i)};
-
-        g_array_append_val(all, neighbour);
-    }
-}
-
 void
 kvmr_host_look_for_conflicts(KvmrHost *self, const KvmrPlan *plan, const KvmrSnapshot *snapshot)
 {
-    g_autoptr(GArray) guests = g_array_new(FALSE, FALSE, sizeof(KvmrVerifyNeighbour));
-
-    if (!self->conflicts)
-        return;
-    for (guint i = 0; i < plan->networks->len; i++)
-        add_guests(self, g_ptr_array_index(plan->networks, i), snapshot, guests);
-    kvmr_conflict_watch_follow(self->conflicts, plan, snapshot, guests);
+    if (self->conflicts)
+        kvmr_conflict_watch_follow(self->conflicts, plan, snapshot);
 }

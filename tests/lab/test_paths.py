@@ -220,8 +220,8 @@ class Duplicate(PathsCase):
         """A forged announcement is looked into, and is no finding."""
         with self.server.capture("eth0", "arp") as seen:
             packets.announce(self.server, "eth0", "10.136.11.78")
-            self.lpar.wait_for(lambda: len(seen.matching(r"who-has 10\.136\.11\.78 tell 0\.0\.0\.0"))
-                               >= 3, PATIENCE, "it is asked for")
+            asked = r"who-has 10\.136\.11\.78 tell 0\.0\.0\.0"
+            self.lpar.wait_for(lambda: len(seen.matching(asked)) >= 3, PATIENCE, "it is asked for")
             time.sleep(4)
         self.assertEqual(self.findings("duplicate-address"), [])
 
@@ -258,8 +258,8 @@ class Duplicate(PathsCase):
             while count != len(seen.matching(mine)):
                 count = len(seen.matching(mine))
                 time.sleep(12)
-        # Two gateways, four guests; two peers, of which it is not asked who has them. Activation may
-        # take the network away for a moment when the first question is out.
+        # Two gateways, four guests; two peers, of which it is not asked who has them. Activation
+        # may take the network away for a moment when the first question is out.
         for address in (GATEWAY, "10.137.11.254",
                         *(guest.address for guest in self.lpar.guests.values())):
             about = rf"{self.mac} .*who-has {re.escape(address)} (\(\S+\) )?tell"
@@ -275,8 +275,9 @@ class Duplicate(PathsCase):
             time.sleep(2)
             self.assertEqual(seen.matching(rf"{self.mac} .*tell 0\.0\.0\.0"), [])
             self.assertEqual(self.lpar.service_state(NAME), "active")
-            self.lpar.wait_for(lambda: len(seen.matching(
-                rf"{self.mac} .*who-has {GATEWAY} .*tell 0\.0\.0\.0")) >= 3, PATIENCE, "the next one asks")
+            asked = rf"{self.mac} .*who-has {re.escape(GATEWAY)} .*tell 0\.0\.0\.0"
+            self.lpar.wait_for(lambda: len(seen.matching(asked)) >= 3, PATIENCE,
+                               "the next one asks")
 
 
 class SecondPath(PathsCase):
