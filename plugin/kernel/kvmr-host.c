@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "kernel/kvmr-announcer.h"
+#include "kernel/kvmr-conflict-watch.h"
 #include "kernel/kvmr-drift.h"
 #include "kernel/kvmr-journal.h"
 #include "kernel/kvmr-log.h"
@@ -20,12 +21,13 @@
 #define LEGACY_TABLES "/proc/net/ip_tables_names"
 
 struct _KvmrHost {
-    KvmrJournal   *journal;
-    KvmrNetlink   *netlink;
-    KvmrNft       *nft;
-    KvmrWatch     *watch; /* NULL until it is wanted */
-    KvmrAnnouncer *announcer;
-    KvmrDrift     *drift;
+    KvmrJournal       *journal;
+    KvmrNetlink       *netlink;
+    KvmrNft           *nft;
+    KvmrWatch         *watch;     /* NULL until it is wanted */
+    KvmrConflictWatch *conflicts; /* as @watch */
+    KvmrAnnouncer     *announcer;
+    KvmrDrift         *drift;
 };
 
 KvmrHost *
@@ -60,6 +62,7 @@ kvmr_host_free(KvmrHost *self)
 {
     kvmr_drift_free(self->drift);
     kvmr_announcer_free(self->announcer);
+    g_clear_pointer(&self->conflicts, kvmr_conflict_watch_free);
     g_clear_pointer(&self->watch, kvmr_watch_free);
     kvmr_nft_free(self->nft);
     kvmr_netlink_free(self->netlink);
@@ -70,9 +73,13 @@ kvmr_host_free(KvmrHost *self)
 gboolean
 kvmr_host_watch(KvmrHost *self, KvmrHostChanged changed, gpointer user_data, GError **error)
 {
+    g_clear_pointer(&self->conflicts, kvmr_conflict_watch_free);
     g_clear_pointer(&self->watch, kvmr_watch_free);
     self->watch = kvmr_watch_new(self->netlink, changed, user_data, error);
-    return self->watch != NULL;
+    if (!self->watch)
+        return FALSE;
+    self->conflicts = kvmr_conflict_watch_new(self->netlink, changed, user_data);
+    return TRUE;
 }
 
 /* The older packet filter's rules cannot be looked at here: where it has tables that may track
@@ -134,6 +141,8 @@ kvmr_host_snapshot(KvmrHost *self, GError **error)
     read_legacy_tables(snapshot);
     for (guint i = 0; i < snapshot->links->len; i++)
         complete_link(self, g_ptr_array_index(snapshot->links, i), snapshot);
+    if (self->conflicts)
+        kvmr_conflict_watch_list(self->conflicts, snapshot->conflicts);
     return g_steal_pointer(&snapshot);
 }
 
@@ -571,6 +580,8 @@ shall_announce(KvmrHost *self, GHashTable *asked, int ifindex, gboolean force)
     if (!g_hash_table_lookup_extended(asked, GINT_TO_POINTER(ifindex), NULL, &moved)) {
         moved = GINT_TO_POINTER(self->watch ? kvmr_watch_take_moved(self->watch, ifindex) : TRUE);
         g_hash_table_insert(asked, GINT_TO_POINTER(ifindex), moved);
+        if (moved && self->conflicts)
+            kvmr_conflict_watch_ask_again(self->conflicts, ifindex);
     }
     return force || GPOINTER_TO_INT(moved);
 }
@@ -600,4 +611,11 @@ kvmr_host_announce(KvmrHost           *self,
         announce_guests(self, network, uplinks, snapshot);
     }
     kvmr_announcer_start(self->announcer);
+}
+
+void
+kvmr_host_look_for_conflicts(KvmrHost *self, const KvmrPlan *plan, const KvmrSnapshot *snapshot)
+{
+    if (self->conflicts)
+        kvmr_conflict_watch_follow(self->conflicts, plan, snapshot);
 }

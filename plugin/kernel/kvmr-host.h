@@ -28,8 +28,8 @@ KvmrHost *kvmr_host_new(const char *runtime_dir, GError **error);
 void kvmr_host_free(KvmrHost *self);
 
 /** kvmr_host_watch: call @changed from the default main context; it is not called for changes that
- * kvmr_host_apply() itself makes where these can be told apart. Neighbours are not followed, so an
- * `ip neigh` proxy entry is noticed with the next change of something else. One watcher. */
+ * kvmr_host_apply() itself makes where these can be told apart. An `ip neigh` proxy entry is
+ * noticed with the next change of something else. One watcher. */
 gboolean
 kvmr_host_watch(KvmrHost *self, KvmrHostChanged changed, gpointer user_data, GError **error);
 
@@ -90,5 +90,15 @@ void kvmr_host_announce(KvmrHost           *self,
                         const KvmrPlan     *plan,
                         const KvmrSnapshot *snapshot,
                         gboolean            force);
+
+/**
+ * kvmr_host_look_for_conflicts: finds out by live probes who else answers for addresses of @plan's
+ * networks, see kvmr-conflict.h; takes seconds, and does not wait for them: the snapshots from then
+ * on have the conflicts that stand, and when others do, that is a change (see kvmr_host_watch(),
+ * without which there are no probes). To be called whenever a plan was applied: only what is new is
+ * asked for. Errors are logged.
+ */
+void
+kvmr_host_look_for_conflicts(KvmrHost *self, const KvmrPlan *plan, const KvmrSnapshot *snapshot);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(KvmrHost, kvmr_host_free)

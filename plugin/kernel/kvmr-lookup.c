@@ -83,6 +83,8 @@ take_route(const struct nlmsghdr *hdr, gpointer user_data)
     way->dst.plen = header->rtm_dst_len;
     way->gateway = get_addr4(attributes, RTA_GATEWAY);
     way->ifindex = (int) kvmr_nl_get_u32(attributes, RTA_OIF);
+    way->other_hop = attributes[RTA_VIA] != NULL;
+    way->several = attributes[RTA_MULTIPATH] != NULL;
     if (attributes[RTA_METRICS] &&
         nla_parse_nested(metrics, RTAX_MAX, attributes[RTA_METRICS], metric_policy) >= 0)
         way->mtu = kvmr_nl_get_u32(metrics, RTAX_MTU);
@@ -136,9 +138,11 @@ kvmr_lookup_way(int in, guint32 src, guint32 dst, gpointer data)
 
     if (errsv != 0)
         return (KvmrWay){.kind = kind_of_error(errsv)};
-    /* What is made for a packet has no prefix: that stands in the table. */
-    if (ask_route(self, in, src, dst, RTM_F_FIB_MATCH, &route) == 0)
+    /* What is made for a packet has no prefix, and one next hop: these stand in the table. */
+    if (ask_route(self, in, src, dst, RTM_F_FIB_MATCH, &route) == 0) {
         way.dst = route.dst;
+        way.several = route.several;
+    }
     return way;
 }
 

@@ -72,18 +72,37 @@ kvmr_packet_build_arp(guint8 *packet, const guint8 *mac, guint32 sender, guint32
     memcpy(packet, &arp, sizeof(arp));
 }
 
+static gboolean
+parse_arp(const guint8 *packet, gsize length, ArpPacket *arp)
+{
+    /* Ethernet pads short frames. */
+    if (length < sizeof(*arp))
+        return FALSE;
+    memcpy(arp, packet, sizeof(*arp));
+    return arp->hardware == htons(ARPHRD_ETHER) && arp->protocol == htons(ETH_P_IP) &&
+           arp->hardware_length == ETH_ALEN && arp->protocol_length == sizeof(arp->sender_addr);
+}
+
 gboolean
-kvmr_packet_parse_arp(const guint8 *packet, gsize length, guint8 *mac, guint32 *sender)
+kvmr_packet_parse_arp(
+    const guint8 *packet, gsize length, guint8 *mac, guint32 *sender, guint32 *target)
 {
     ArpPacket arp;
 
-    /* Ethernet pads short frames. */
-    if (length < sizeof(arp))
+    if (!parse_arp(packet, length, &arp) || arp.operation != htons(ARPOP_REPLY))
         return FALSE;
-    memcpy(&arp, packet, sizeof(arp));
-    if (arp.hardware != htons(ARPHRD_ETHER) || arp.protocol != htons(ETH_P_IP) ||
-        arp.hardware_length != ETH_ALEN || arp.protocol_length != sizeof(*sender) ||
-        arp.operation != htons(ARPOP_REPLY))
+    memcpy(mac, arp.sender_mac, ETH_ALEN);
+    *sender = get32(arp.sender_addr);
+    *target = get32(arp.target_addr);
+    return TRUE;
+}
+
+gboolean
+kvmr_packet_parse_arp_sender(const guint8 *packet, gsize length, guint8 *mac, guint32 *sender)
+{
+    ArpPacket arp;
+
+    if (!parse_arp(packet, length, &arp))
         return FALSE;
     memcpy(mac, arp.sender_mac, ETH_ALEN);
     *sender = get32(arp.sender_addr);

@@ -18,7 +18,7 @@
 
 /**
  * kvmr_packet_build_arp: a request by @mac with address @sender for @target; an announcement if
- * they are the same
+ * they are the same, a probe (RFC 5227) if @sender is 0
  * @packet: room for %KVMR_PACKET_ARP_SIZE
  */
 void kvmr_packet_build_arp(guint8 *packet, const guint8 *mac, guint32 sender, guint32 target);
@@ -26,10 +26,19 @@ void kvmr_packet_build_arp(guint8 *packet, const guint8 *mac, guint32 sender, gu
 /**
  * kvmr_packet_parse_arp: what an ARP reply says
  * @packet: of @length bytes, without the Ethernet header
- * @mac: (out): 6 bytes: who speaks; @sender: (out): for which address
+ * @mac: (out): 6 bytes: who speaks; @sender: (out): for which address; @target: (out): to which
+ *   address, 0 in answer to a probe
  * Returns: FALSE if it is no ARP reply for IPv4 over Ethernet
  */
-gboolean kvmr_packet_parse_arp(const guint8 *packet, gsize length, guint8 *mac, guint32 *sender);
+gboolean kvmr_packet_parse_arp(
+    const guint8 *packet, gsize length, guint8 *mac, guint32 *sender, guint32 *target);
+
+/**
+ * kvmr_packet_parse_arp_sender: who says, in an ARP packet of any kind, to have which address
+ * Returns: FALSE if it is no ARP for IPv4 over Ethernet
+ */
+gboolean
+kvmr_packet_parse_arp_sender(const guint8 *packet, gsize length, guint8 *mac, guint32 *sender);
 
 /**
  * kvmr_packet_build_echo: an ICMP echo request, without the IP header

@@ -22,9 +22,23 @@
 /* Any packet of IPv4. */
 #define PACKET_MAX 65536
 
-#define PASSES 2
+/* In ms. @hasty: it is over as soon as all are answered. */
+typedef struct {
+    guint    wait_max;
+    guint    passes;
+    guint    repeat_min;
+    guint    repeat_max;
+    guint    patience;
+    gboolean hasty;
+} Pace;
+
+static const Pace fast = {0, 2, KVMR_PROBER_REPEAT, KVMR_PROBER_REPEAT, KVMR_PROBER_PATIENCE, TRUE};
+
+/* RFC 5227, section 1.1 */
+static const Pace slow = {1000, 3, 1000, 2000, 2000, FALSE};
 
 struct _KvmrProber {
+    const Pace    *pace;
     GPtrArray     *probes;
     gint64        *sent; /* when, by number of the probe; 0: not yet */
     KvmrProberDone done;
@@ -69,8 +83,16 @@ take_answer(KvmrProber *self, guint number)
         return;
     probe->answered = TRUE;
     probe->rtt = (guint) MAX(g_get_monotonic_time() - self->sent[number], 1);
-    if (--self->unanswered == 0)
+    if (--self->unanswered == 0 && self->pace->hasty)
         finish_after(self, 0);
+}
+
+/* A reply to an ARP probe goes to address 0, and no other does. */
+static gboolean
+answers_arp(const KvmrProbe *probe, int ifindex, guint32 sender, guint32 target)
+{
+    return probe->kind == KVMR_PROBE_ARP && probe->ifindex == ifindex && probe->target == sender &&
+           (probe->source == 0) == (target == 0);
 }
 
 static gboolean
@@ -80,20 +102,19 @@ on_arp(gint fd, GIOCondition condition, gpointer user_data)
     struct sockaddr_ll from = {0};
     socklen_t          from_size = sizeof(from);
     guint8             mac[ETH_ALEN];
-    guint32            sender;
+    guint32            sender, target;
     ssize_t            length;
 
     length = recvfrom(
         fd, self->buffer, PACKET_MAX, MSG_DONTWAIT, (struct sockaddr *) &from, &from_size);
     if (length < 0 || from.sll_pkttype == PACKET_OUTGOING ||
-        !kvmr_packet_parse_arp(self->buffer, (gsize) length, mac, &sender))
+        !kvmr_packet_parse_arp(self->buffer, (gsize) length, mac, &sender, &target))
         return G_SOURCE_CONTINUE;
 
     for (guint i = 0; i < self->probes->len; i++) {
         KvmrProbe *probe = g_ptr_array_index(self->probes, i);
 
-        if (probe->kind != KVMR_PROBE_ARP || probe->ifindex != from.sll_ifindex ||
-            probe->target != sender || self->sent[i] == 0)
+        if (!answers_arp(probe, from.sll_ifindex, sender, target) || self->sent[i] == 0)
             continue;
         kvmr_probe_add_mac(probe, mac);
         take_answer(self, i);
@@ -194,6 +215,12 @@ send_one(KvmrProber *self, guint number)
                                                  : send_echo(self, probe, number);
 }
 
+static guint
+random_between(guint min, guint max)
+{
+    return (guint) g_random_int_range((gint32) min, (gint32) max + 1);
+}
+
 static gboolean send_batch(gpointer user_data);
 
 static void
@@ -219,11 +246,11 @@ send_batch(gpointer user_data)
     }
     if (self->next < self->probes->len) {
         send_after(self, KVMR_PROBER_PAUSE);
-    } else if (++self->pass < PASSES) {
+    } else if (++self->pass < self->pace->passes) {
         self->next = 0;
-        send_after(self, KVMR_PROBER_REPEAT);
+        send_after(self, random_between(self->pace->repeat_min, self->pace->repeat_max));
     } else {
-        finish_after(self, KVMR_PROBER_PATIENCE);
+        finish_after(self, self->pace->patience);
     }
     return G_SOURCE_REMOVE;
 }
@@ -294,11 +321,13 @@ open_sockets(KvmrProber *self, GError **error)
     return TRUE;
 }
 
-KvmrProber *
-kvmr_prober_new(GPtrArray *probes, KvmrProberDone done, gpointer user_data, GError **error)
+static KvmrProber *
+prober_new(
+    const Pace *pace, GPtrArray *probes, KvmrProberDone done, gpointer user_data, GError **error)
 {
     KvmrProber *self = g_new0(KvmrProber, 1);
 
+    self->pace = pace;
     self->probes = g_ptr_array_ref(probes);
     self->sent = g_new0(gint64, MAX(probes->len, 1));
     self->done = done;
@@ -315,8 +344,20 @@ kvmr_prober_new(GPtrArray *probes, KvmrProberDone done, gpointer user_data, GErr
     if (probes->len == 0)
         finish_after(self, 0);
     else
-        send_after(self, 0);
+        send_after(self, random_between(0, pace->wait_max));
     return self;
+}
+
+KvmrProber *
+kvmr_prober_new(GPtrArray *probes, KvmrProberDone done, gpointer user_data, GError **error)
+{
+    return prober_new(&fast, probes, done, user_data, error);
+}
+
+KvmrProber *
+kvmr_prober_new_slow(GPtrArray *probes, KvmrProberDone done, gpointer user_data, GError **error)
+{
+    return prober_new(&slow, probes, done, user_data, error);
 }
 
 void

@@ -31,8 +31,16 @@ typedef void (*KvmrProberDone)(gpointer user_data);
  *   patience; not if it is freed before, which may be done in it
  * @error: %KVMR_ERROR_KERNEL: there is no such socket for us
  */
-KvmrProber      *
+KvmrProber *
 kvmr_prober_new(GPtrArray *probes, KvmrProberDone done, gpointer user_data, GError **error);
+
+/**
+ * kvmr_prober_new_slow: the same with the timing of RFC 5227, section 1.1: after up to a second,
+ * three times, one to two seconds apart (PROBE_WAIT, PROBE_NUM, PROBE_MIN, PROBE_MAX), then two
+ * seconds more (ANNOUNCE_WAIT). It waits for further answers also when all have one.
+ */
+KvmrProber *
+kvmr_prober_new_slow(GPtrArray *probes, KvmrProberDone done, gpointer user_data, GError **error);
 void kvmr_prober_free(KvmrProber *self);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(KvmrProber, kvmr_prober_free)

@@ -33,3 +33,8 @@ gboolean kvmr_check_is_guest_interface(const KvmrCheck *check, const KvmrLink *l
 
 /** @link's name, made fit for messages: the kernel takes nearly all bytes in it. (transfer full) */
 char *kvmr_check_shown_name(const KvmrLink *link);
+
+/* The checks that lie in files of their own. */
+void kvmr_check_duplicate_address(const KvmrCheck *check);
+void kvmr_check_second_answer(const KvmrCheck *check);
+void kvmr_check_second_route(const KvmrCheck *check);

@@ -199,8 +199,18 @@ tell_route(KvmrTrail *self)
             self,
             "route",
             KVMR_MARK_OK,
-            g_strdup_printf(_("%s is on the link, out by %s"), prefix, self->out->name));
+            g_strdup_printf(self->way.other_hop
+                                ? _("%s via a next hop of another protocol, out by %s")
+                                : _("%s is on the link, out by %s"),
+                            prefix,
+                            self->out->name));
     step->interface = g_strdup(self->out->name);
+    if (self->way.several)
+        (void) kvmr_trail_add(self,
+                              "route",
+                              KVMR_MARK_NOTE,
+                              g_strdup(_("the route has several next hops: other connections may "
+                                         "take another way")));
     if (waiting)
         (void) kvmr_trail_add(self, "route", KVMR_MARK_NOTE, g_strdup(waiting));
 }
@@ -214,7 +224,8 @@ tell_neighbour(KvmrTrail *self)
     char             text[KVMR_ADDR4_TEXT];
     KvmrNeighbour    neighbour;
 
-    if (kvmr_snapshot_layer(world->snapshot, self->out) == KVMR_LAYER_3)
+    /* A router of another protocol is no neighbour that ARP would find. */
+    if (self->way.other_hop || kvmr_snapshot_layer(world->snapshot, self->out) == KVMR_LAYER_3)
         return;
     kvmr_addr4_print(next, text);
     neighbour = world->find_neighbour(self->out->ifindex, next, world->user_data);

@@ -265,6 +265,8 @@ bypasses(KvmrTrail *self)
 
     if (self->way.kind != KVMR_WAY_FORWARD || self->way.ifindex != self->in->ifindex)
         return FALSE;
+    if (self->way.other_hop)
+        return FALSE;
     if (self->way.gateway != 0) {
         back = self->world->find_way(0, 0, self->packet->src, self->world->user_data);
         return back.gateway == self->way.gateway && back.ifindex == self->way.ifindex;

@@ -19,7 +19,10 @@ typedef enum {
 
 /**
  * KvmrWay:
- * @ifindex, @gateway: for KVMR_WAY_FORWARD; @gateway 0 for a destination that is on the link
+ * @ifindex, @gateway: for KVMR_WAY_FORWARD; @gateway 0 for a destination that is on the link, and
+ *   with @other_hop
+ * @other_hop: the next hop is one, but of another protocol (RTA_VIA, such as an IPv6 router)
+ * @several: the route has several next hops; this one was taken
  * @mtu: of the route or path, 0 if it has none of its own
  * @dst: the route's destination, %plen 0 with addr 0 also where it is not known
  */
@@ -27,6 +30,8 @@ typedef struct {
     KvmrWayKind kind;
     int         ifindex;
     guint32     gateway;
+    gboolean    other_hop;
+    gboolean    several;
     guint       mtu;
     KvmrPrefix4 dst;
 } KvmrWay;

@@ -50,7 +50,8 @@ typedef struct {
     int      errsv;
 } KvmrProbe;
 
-/** @source: one of the host's own addresses; @link has a MAC */
+/** @source: one of the host's own addresses; or 0, as in an ARP probe of RFC 5227, which only who
+ * has the address itself answers; @link has a MAC */
 KvmrProbe *kvmr_probe_new_arp(const KvmrLink *link, guint32 source, guint32 target);
 KvmrProbe *kvmr_probe_new_echo(int ifindex, guint32 target, guint size);
 void       kvmr_probe_free(KvmrProbe *self);

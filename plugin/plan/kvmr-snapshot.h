@@ -79,12 +79,29 @@ typedef struct {
 /** Our number for routes, registered in iproute2's rt_protos.d as "kvm-routed". */
 #define KVMR_ROUTE_PROTOCOL 136
 
+/** KvmrConflictKind: how somebody else on a link speaks for an address of ours. */
+typedef enum {
+    KVMR_CONFLICT_HOLDER, /* has it itself: answers an ARP probe (RFC 5227) */
+    KVMR_CONFLICT_PROXY,  /* answers an ordinary ARP request only, as Linux with proxy ARP does */
+    KVMR_CONFLICT_PATH,   /* one of several that answer for a peer's address */
+} KvmrConflictKind;
+
+/** KvmrConflict: somebody with @mac answers for @addr on the link. */
+typedef struct {
+    int              ifindex;
+    guint8           mac[6];
+    KvmrConflictKind kind;
+    guint32          addr;
+} KvmrConflict;
+
 /**
  * KvmrSnapshot: all that a plan depends on of a host at one moment
  * @links: of #KvmrLink
  * @addresses: of #KvmrHostAddress
  * @routes: of #KvmrRoute: the main table's, whoever made them
  * @proxies: of guint32: addresses of `ip neigh add proxy` entries
+ * @conflicts: of #KvmrConflict: those that live probes found and that stand; sorted by the order of
+ *   its members
  * @all_forwarding: net.ipv4.conf.all.forwarding: somebody made the whole host a router
  * @policy_routing: there are `ip rule`s besides the kernel's three
  * @foreign_nat: a table that is not ours has a base chain of type nat
@@ -96,6 +113,7 @@ typedef struct {
     GArray    *addresses;
     GArray    *routes;
     GArray    *proxies;
+    GArray    *conflicts;
     gboolean   all_forwarding;
     gboolean   policy_routing;
     gboolean   foreign_nat;

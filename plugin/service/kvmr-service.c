@@ -291,6 +291,8 @@ kvmr_service_reconcile(KvmrService *self)
     }
     update_objects(self, plan, snapshot);
     kvmr_firewalld_set_zones(self->firewalld, kvmr_zones_new(plan));
+    if (done)
+        kvmr_host_look_for_conflicts(self->host, plan, snapshot);
     kvmr_service_judge_tries(self);
     watch_idle(self);
     /* For the benchmarks. */

@@ -234,11 +234,12 @@ class Manual(Install):
 
     def test_every_finding_is_told(self):
         """Those that the source can report; kvm-routed.allow takes those of later versions too."""
-        source = (product.TOP / "plugin/plan/kvmr-check.c").read_text(encoding="utf-8")
-        codes = set(re.findall(r'add_finding\(\s*\w+,\s*"([\w-]+)"', source))
+        source = "".join(path.read_text(encoding="utf-8")
+                         for path in (product.TOP / "plugin/plan").glob("kvmr-check*.c"))
+        codes = set(re.findall(r'kvmr_check_add\(\s*\w+,\s*"([\w-]+)"', source))
         self.assertGreaterEqual(codes, {"link-missing", "shared-subnet", "layer3-uplink",
                                         "subnet-overlap", "gateway-unreachable", "setting-lost",
-                                        "setting-invalid"})
+                                        "setting-invalid", "duplicate-address", "second-path"})
         text = self._page("nm-kvm-routed")
         for code in codes:
             with self.subTest(code):

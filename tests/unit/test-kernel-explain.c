@@ -20,6 +20,8 @@ typedef struct {
     GPtrArray    *profiles;
     KvmrWorld     world;
     int           rp_filter;
+    gboolean      other_hop;
+    gboolean      several;
     KvmrNeighbour neighbour;
 } Fixture;
 
@@ -57,6 +59,8 @@ find_way(int in, guint32 src, guint32 dst, gpointer user_data)
         .ifindex = best->ifindex,
         .gateway = best->gateway,
         .dst = best->dst,
+        .other_hop = fixture->other_hop,
+        .several = fixture->several,
     };
 }
 
@@ -399,6 +403,37 @@ test_neighbour(Fixture *fixture, gconstpointer data)
           "when 10.10.10.10 was last asked for; see whether it runs, and is attached.");
 }
 
+/* That who is asked for by ARP has not answered is no matter where somebody else is sent to. */
+static void
+test_next_hops(Fixture *fixture, gconstpointer data)
+{
+    const KvmrPacket out = packet("10.136.11.1", "10.10.10.10");
+    g_autoptr(KvmrExplanation) other = NULL;
+    g_autoptr(KvmrExplanation) several = NULL;
+    const KvmrExplainStep *step;
+
+    route(fixture, fixture_guests11(), NULL);
+    fixture->neighbour.state = KVMR_NEIGHBOUR_FAILED;
+    fixture->other_hop = TRUE;
+    check(fixture, out, "10.136.11.1 reaches 10.10.10.10: in by br-ex, out by o5s_10g_1.");
+    other = explain(fixture, out);
+    g_assert_null(find_step(other, "neighbour"));
+    step = find_step(other, "route");
+    g_assert_cmpstr(
+        step->text, ==, "10.0.0.0/8 via a next hop of another protocol, out by o5s_10g_1");
+
+    fixture->neighbour = (KvmrNeighbour){KVMR_NEIGHBOUR_KNOWN, "02:00:00:00:00:01"};
+    fixture->other_hop = FALSE;
+    fixture->several = TRUE;
+    several = explain(fixture, out);
+    g_assert_cmpint(several->verdict, ==, KVMR_VERDICT_PASSES);
+    for (guint i = 0, notes = 0; i < several->steps->len; i++) {
+        step = g_ptr_array_index(several->steps, i);
+        notes += strstr(step->text, "several next hops") != NULL;
+        g_assert_cmpint(i + 1 < several->steps->len || notes == 1, ==, TRUE);
+    }
+}
+
 static void
 test_links(Fixture *fixture, gconstpointer data)
 {
@@ -570,6 +605,7 @@ main(int argc, char **argv)
         {"/kernel/explain/steps", test_steps},
         {"/kernel/explain/nobody-answers", test_nobody_answers},
         {"/kernel/explain/neighbour", test_neighbour},
+        {"/kernel/explain/next-hops", test_next_hops},
         {"/kernel/explain/links", test_links},
         {"/kernel/explain/states", test_states},
         {"/kernel/explain/failed", test_failed},

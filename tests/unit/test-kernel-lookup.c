@@ -77,6 +77,32 @@ test_ways(Fixture *fixture, gconstpointer data)
 }
 
 static void
+test_hops(Fixture *fixture, gconstpointer data)
+{
+    KvmrWay found;
+
+    g_free(kernel_run("ip route add 10.136.13.0/24 nexthop via 10.131.12.254 dev lan "
+                      "nexthop via 10.131.13.254 dev lan"));
+    found = way(fixture, fixture->bridge, "10.136.11.1", "10.136.13.1");
+    g_assert_cmpint(found.kind, ==, KVMR_WAY_FORWARD);
+    g_assert_cmpint(found.ifindex, ==, fixture->lan);
+    g_assert_true(found.gateway == addr("10.131.12.254") || found.gateway == addr("10.131.13.254"));
+    g_assert_true(found.several);
+    g_assert_false(found.other_hop);
+
+    g_free(kernel_run("sysctl -q -w net.ipv6.conf.lan.disable_ipv6=0"));
+    g_free(kernel_run("ip route add 10.136.14.0/24 via inet6 fe80::1 dev lan"));
+    found = way(fixture, fixture->bridge, "10.136.11.1", "10.136.14.1");
+    g_assert_cmpint(found.ifindex, ==, fixture->lan);
+    g_assert_cmphex(found.gateway, ==, 0);
+    g_assert_true(found.other_hop);
+    g_assert_false(found.several);
+
+    found = way(fixture, fixture->bridge, "10.136.11.1", "10.10.10.10");
+    g_assert_false(found.other_hop || found.several);
+}
+
+static void
 test_no_ways(Fixture *fixture, gconstpointer data)
 {
     g_assert_cmpint(
@@ -136,6 +162,7 @@ main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add("/kernel/lookup/ways", Fixture, NULL, set_up, test_ways, tear_down);
+    g_test_add("/kernel/lookup/hops", Fixture, NULL, set_up, test_hops, tear_down);
     g_test_add("/kernel/lookup/no-ways", Fixture, NULL, set_up, test_no_ways, tear_down);
     g_test_add("/kernel/lookup/neighbours", Fixture, NULL, set_up, test_neighbours, tear_down);
     g_test_add("/kernel/lookup/filters", Fixture, NULL, set_up, test_filters, tear_down);

@@ -27,24 +27,31 @@ test_arp_reply(void)
 {
     guint8  packet[KVMR_PACKET_ARP_SIZE + 18] = {0}; /* padded, as Ethernet does */
     guint8  who[6];
-    guint32 sender;
+    guint32 sender, target;
 
     kvmr_packet_build_arp(packet, mac, PEER, HOST);
-    g_assert_false(kvmr_packet_parse_arp(packet, sizeof(packet), who, &sender)); /* a request */
-    packet[7] = 2;
-    g_assert_true(kvmr_packet_parse_arp(packet, sizeof(packet), who, &sender));
+    /* a request */
+    g_assert_false(kvmr_packet_parse_arp(packet, sizeof(packet), who, &sender, &target));
+    g_assert_true(kvmr_packet_parse_arp_sender(packet, sizeof(packet), who, &sender));
     g_assert_cmphex(sender, ==, PEER);
+    packet[7] = 2;
+    g_assert_true(kvmr_packet_parse_arp(packet, sizeof(packet), who, &sender, &target));
+    g_assert_cmphex(sender, ==, PEER);
+    g_assert_cmphex(target, ==, HOST);
     g_assert_cmpmem(who, sizeof(who), mac, sizeof(mac));
 
     for (gsize length = 0; length < KVMR_PACKET_ARP_SIZE; length++) {
         g_autofree guint8 *exact = g_memdup(packet, (guint) MAX(length, 1));
 
-        g_assert_false(kvmr_packet_parse_arp(exact, length, who, &sender));
+        g_assert_false(kvmr_packet_parse_arp(exact, length, who, &sender, &target));
+        g_assert_false(kvmr_packet_parse_arp_sender(exact, length, who, &sender));
     }
     /* Another hardware, protocol, length of addresses, operation. */
     for (gsize i = 0; i < 8; i++) {
         packet[i] ^= 0x10;
-        g_assert_false(kvmr_packet_parse_arp(packet, sizeof(packet), who, &sender));
+        g_assert_false(kvmr_packet_parse_arp(packet, sizeof(packet), who, &sender, &target));
+        if (i < 6)
+            g_assert_false(kvmr_packet_parse_arp_sender(packet, sizeof(packet), who, &sender));
         packet[i] ^= 0x10;
     }
 }
