@@ -25,6 +25,7 @@ struct _KvmrService {
     guint                     next_number;
     guint                     pending; /* calls that are not answered yet */
     guint                     reconcile_id;
+    guint                     late_id;
     guint                     retry_id;
     guint                     retry_seconds;
     guint                     idle_id;
