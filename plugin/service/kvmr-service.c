@@ -361,6 +361,8 @@ kvmr_service_new(GDBusConnection *bus,
     self->host = host;
     self->source = g_object_ref(source);
     self->memory = kvmr_memory_new(runtime_dir);
+    self->rights = kvmr_rights_new();
+    self->refused = g_hash_table_new(NULL, NULL);
     self->idle = idle;
     self->user_data = user_data;
     self->objects = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_object_unref);
@@ -403,6 +405,8 @@ kvmr_service_free(KvmrService *self)
     g_hash_table_unref(self->objects);
     g_hash_table_unref(self->routed);
     kvmr_memory_free(self->memory);
+    kvmr_rights_free(self->rights);
+    g_hash_table_unref(self->refused);
     g_free(self->failure);
     g_object_unref(self->source);
     g_free(self);
