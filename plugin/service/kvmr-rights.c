@@ -55,15 +55,17 @@ decide(Question *question, const char *refusal)
 }
 
 static void
-refuse_because(Question *question, const GError *error)
+refuse_because(Question *question, GError *error)
 {
-    g_autofree char *refusal = g_strdup_printf(_("%s needs the authorization %s, and polkit cannot "
-                                                 "be asked for it: %s; be root (sudo), or "
-                                                 "see 'systemctl status polkit'"),
-                                               get_method(question),
-                                               question->action,
-                                               error->message);
+    g_autofree char *refusal = NULL;
 
+    g_dbus_error_strip_remote_error(error);
+    refusal = g_strdup_printf(_("%s needs the authorization %s, and polkit cannot "
+                                "be asked for it: %s; be root (sudo), or "
+                                "see 'systemctl status polkit'"),
+                              get_method(question),
+                              question->action,
+                              error->message);
     decide(question, refusal);
 }
 
@@ -131,9 +133,8 @@ on_authority(GObject *object, GAsyncResult *answer, gpointer user_data)
         refuse_because(question, error);
         return;
     }
-    /* By its name on the bus, which no other process ever gets; a process id would be used again.
-     */
     g_set_object(&question->rights->authority, authority);
+    /* By its name on the bus, which nobody else ever gets; a process id would be used again. */
     subject = polkit_system_bus_name_new(g_dbus_method_invocation_get_sender(question->invocation));
     polkit_authority_check_authorization(authority,
                                          subject,
