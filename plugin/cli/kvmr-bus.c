@@ -88,7 +88,7 @@ kvmr_bus_call(GDBusConnection    *bus,
                                             method,
                                             owned,
                                             reply_type,
-                                            G_DBUS_CALL_FLAGS_NONE,
+                                            G_DBUS_CALL_FLAGS_ALLOW_INTERACTIVE_AUTHORIZATION,
                                             timeout,
                                             cancellable,
                                             &failure);

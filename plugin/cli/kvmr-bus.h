@@ -18,6 +18,9 @@
  * @error: the service's own errors as #KvmrError, others as GDBus has them; the message is the
  *   service's, without D-Bus names in front
  *
+ * Where the caller is not root, polkit may ask a person for a password before the answer: @timeout
+ * is to leave time for that.
+ *
  * The service ends when no network is left, and a call may just meet that end; so it is made once
  * more if the service went away under it.
  *

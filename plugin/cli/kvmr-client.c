@@ -2,10 +2,14 @@
 #include "cli/kvmr-client.h"
 
 #include <glib/gi18n-lib.h>
+#include <unistd.h>
 
 #include "cli/kvmr-bus.h"
 #include "cli/kvmr-command.h"
 #include "setting/kvmr-error.h"
+
+/* To read polkit's dialogue, fetch a colleague, and type the password. */
+#define PASSWORD_MS 300000
 
 struct _KvmrClient {
     GDBusConnection *bus;
@@ -58,7 +62,12 @@ kvmr_client_bus(const KvmrClient *self)
 void
 kvmr_client_explain_failure(const GError *failure, GError **error)
 {
-    if (kvmr_bus_error_is_unreachable(failure))
+    if (g_error_matches(failure, G_DBUS_ERROR, G_DBUS_ERROR_ACCESS_DENIED))
+        g_set_error(error,
+                    KVMR_ERROR,
+                    KVMR_ERROR_DENIED,
+                    _("The bus does not let you ask this of the service nm-kvm-routed; try sudo"));
+    else if (kvmr_bus_error_is_unreachable(failure))
         g_set_error(error,
                     failure->domain,
                     failure->code,
@@ -92,6 +101,26 @@ call(KvmrClient *self,
     if (!reply)
         kvmr_client_explain_failure(failure, error);
     return reply;
+}
+
+int
+kvmr_client_patience(int milliseconds)
+{
+    return geteuid() == 0 ? milliseconds : PASSWORD_MS;
+}
+
+static GVariant *
+call_with_right(KvmrClient *self,
+                const char *path,
+                const char *interface,
+                const char *method,
+                GVariant   *arguments,
+                const char *reply_type,
+                GError    **error)
+{
+    KvmrClient patient = {self->bus, kvmr_client_patience(self->timeout)};
+
+    return call(&patient, path, interface, method, arguments, reply_type, error);
 }
 
 static int
@@ -176,30 +205,22 @@ kvmr_client_plan(KvmrClient *self, const char *profile, GError **error)
 gboolean
 kvmr_client_restore(KvmrClient *self, const char *uuid, GError **error)
 {
-    g_autoptr(GVariant) reply = call(self,
-                                     KVMR_BUS_PATH,
-                                     KVMR_BUS_INTERFACE,
-                                     "Restore",
-                                     g_variant_new("(s)", uuid),
-                                     "()",
-                                     error);
+    g_autoptr(GVariant) reply = call_with_right(self,
+                                                KVMR_BUS_PATH,
+                                                KVMR_BUS_INTERFACE,
+                                                "Restore",
+                                                g_variant_new("(s)", uuid),
+                                                "()",
+                                                error);
 
     return reply != NULL;
-}
-
-/* The bus refuses it by its policy, the service by itself. */
-static gboolean
-is_denied(const GError *error)
-{
-    return g_error_matches(error, G_DBUS_ERROR, G_DBUS_ERROR_ACCESS_DENIED) ||
-           g_error_matches(error, KVMR_ERROR, KVMR_ERROR_DENIED);
 }
 
 static GVariant *
 call_verify(KvmrClient *self, const char *path, GError **error)
 {
-    g_autoptr(GVariant)
-        reply = call(self, path, KVMR_BUS_INTERFACE_NETWORK, "Verify", NULL, "(aa{sv})", error);
+    g_autoptr(GVariant) reply = call_with_right(
+        self, path, KVMR_BUS_INTERFACE_NETWORK, "Verify", NULL, "(aa{sv})", error);
 
     return reply ? g_variant_get_child_value(reply, 0) : NULL;
 }
@@ -229,13 +250,6 @@ kvmr_client_verify(KvmrClient *self, const KvmrInfo *network, GError **error)
 
     if (!failure)
         return rows;
-    if (is_denied(failure)) {
-        g_set_error(error,
-                    failure->domain,
-                    failure->code,
-                    _("Only root may verify a network, as that sends packets; try sudo"));
-        return NULL;
-    }
     if (failure->domain == G_DBUS_ERROR) {
         g_autofree char *path = find_again(self, network);
 
@@ -250,24 +264,13 @@ GVariant *
 kvmr_client_explain(
     KvmrClient *self, const char *src, const char *dst, GVariant *options, GError **error)
 {
-    g_autoptr(GError) failure = NULL;
-    GVariant *answer = call(self,
-                            KVMR_BUS_PATH,
-                            KVMR_BUS_INTERFACE,
-                            "Explain",
-                            g_variant_new("(ss@a{sv})", src, dst, options),
-                            "(ssaa{sv})",
-                            &failure);
-
-    if (!answer && is_denied(failure))
-        g_set_error(error,
-                    failure->domain,
-                    failure->code,
-                    _("Only root may explain a packet's way, as that shows the rules of others; "
-                      "try sudo"));
-    else if (!answer)
-        g_propagate_error(error, g_steal_pointer(&failure));
-    return answer;
+    return call_with_right(self,
+                           KVMR_BUS_PATH,
+                           KVMR_BUS_INTERFACE,
+                           "Explain",
+                           g_variant_new("(ss@a{sv})", src, dst, options),
+                           "(ssaa{sv})",
+                           error);
 }
 
 int

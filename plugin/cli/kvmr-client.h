@@ -16,6 +16,13 @@ void        kvmr_client_free(KvmrClient *self);
 /** How long a call may take from now on: @milliseconds, -1 for GDBus's default (25 s). */
 void kvmr_client_set_timeout(KvmrClient *self, int milliseconds);
 
+/**
+ * kvmr_client_patience: how long to wait for what needs a right
+ * @milliseconds: how long root waits, as for kvmr_client_set_timeout()
+ * Returns: the same for root, and for others what leaves them time to type a password
+ */
+int kvmr_client_patience(int milliseconds);
+
 /** The bus. Returns: (transfer none) */
 GDBusConnection *kvmr_client_bus(const KvmrClient *self);
 
@@ -33,11 +40,11 @@ GVariant *kvmr_client_check(KvmrClient *self, const char *profile, GError **erro
 /** Returns: (transfer full) */
 char *kvmr_client_plan(KvmrClient *self, const char *profile, GError **error);
 
-/** @uuid: see Restore of the D-Bus interface; for root. */
+/** @uuid: see Restore of the D-Bus interface; needs a right. */
 gboolean kvmr_client_restore(KvmrClient *self, const char *uuid, GError **error);
-/** kvmr_client_verify: for root. Returns: (transfer full): aa{sv}, see the D-Bus interface */
+/** kvmr_client_verify: needs a right. Returns: (transfer full): aa{sv}, see the D-Bus interface */
 GVariant *kvmr_client_verify(KvmrClient *self, const KvmrInfo *network, GError **error);
-/** kvmr_client_explain: for root. @options: a{sv}, see the D-Bus interface. Returns: (transfer
+/** kvmr_client_explain: needs a right. @options: a{sv}, see the D-Bus interface. Returns: (transfer
  * full): (ssaa{sv}) */
 GVariant *kvmr_client_explain(
     KvmrClient *self, const char *src, const char *dst, GVariant *options, GError **error);

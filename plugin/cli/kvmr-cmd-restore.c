@@ -34,17 +34,6 @@ find_network(GPtrArray *networks, const char *name, int *status)
     return found;
 }
 
-/* The bus itself refuses others than root, in words about its own policy. */
-static int
-complain(const GError *error)
-{
-    if (g_error_matches(error, G_DBUS_ERROR, G_DBUS_ERROR_ACCESS_DENIED))
-        kvmr_complain(_("Only root may restore a setting"));
-    else
-        kvmr_complain("%s", error->message);
-    return kvmr_client_exit_status(error);
-}
-
 static int
 report(const KvmrInfo *network)
 {
@@ -84,7 +73,9 @@ kvmr_cmd_restore(const KvmrCommand *self, char **argv)
     network = find_network(networks, arguments[0], &status);
     if (!network)
         return status;
-    if (!kvmr_client_restore(client, kvmr_info_string(network, "Uuid"), &error))
-        return complain(error);
+    if (!kvmr_client_restore(client, kvmr_info_string(network, "Uuid"), &error)) {
+        kvmr_complain("%s", error->message);
+        return kvmr_client_exit_status(error);
+    }
     return report(network);
 }

@@ -28,21 +28,13 @@ call(KvmrClient *client,
                                     method,
                                     arguments,
                                     G_VARIANT_TYPE(reply_type),
-                                    TIMEOUT_MS,
+                                    kvmr_client_patience(TIMEOUT_MS),
                                     NULL,
                                     &failure);
 
     if (reply)
         return reply;
-    /* By the bus, or by the service where the bus' policy was changed. */
-    if (g_error_matches(failure, G_DBUS_ERROR, G_DBUS_ERROR_ACCESS_DENIED) ||
-        g_error_matches(failure, KVMR_ERROR, KVMR_ERROR_DENIED))
-        g_set_error(error,
-                    KVMR_ERROR,
-                    KVMR_ERROR_DENIED,
-                    _("Only root may try a profile, confirm one or take it back; use sudo"));
-    else
-        kvmr_client_explain_failure(failure, error);
+    kvmr_client_explain_failure(failure, error);
     return NULL;
 }
 

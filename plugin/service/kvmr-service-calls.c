@@ -14,31 +14,6 @@ typedef struct {
     GDBusMethodInvocation *invocation;
 } Call;
 
-void
-kvmr_service_for_root_only(KvmrService           *self,
-                           GDBusMethodInvocation *invocation,
-                           KvmrCallerKnown        known)
-{
-    kvmr_service_call_begin(self);
-    kvmr_caller_ask_root(invocation, known, self);
-}
-
-void
-kvmr_service_refuse(KvmrService *self, GDBusMethodInvocation *invocation)
-{
-    kvmr_log(KVMR_MESSAGE_REFUSED,
-             NULL,
-             _("%s was called by %s, which is not root, and refused"),
-             g_dbus_method_invocation_get_method_name(invocation),
-             g_dbus_method_invocation_get_sender(invocation));
-    g_dbus_method_invocation_return_error(invocation,
-                                          KVMR_ERROR,
-                                          KVMR_ERROR_DENIED,
-                                          _("only root may call %s"),
-                                          g_dbus_method_invocation_get_method_name(invocation));
-    kvmr_service_call_done(self);
-}
-
 static void
 on_notify_refreshed(GObject *source, GAsyncResult *result, gpointer user_data)
 {
@@ -77,15 +52,10 @@ refresh_for(KvmrService           *self,
 }
 
 static void
-on_notifier_known(GDBusMethodInvocation *invocation, gboolean is_root, gpointer user_data)
+on_notifier_allowed(KvmrService *self, GDBusMethodInvocation *invocation, guint32 uid)
 {
-    KvmrService *self = user_data;
-    const char  *action, *interface, *uuid;
+    const char *action, *interface, *uuid;
 
-    if (!is_root) {
-        kvmr_service_refuse(self, invocation);
-        return;
-    }
     g_variant_get(g_dbus_method_invocation_get_parameters(invocation),
                   "(&s&s&s)",
                   &action,
@@ -104,7 +74,7 @@ on_notify(KvmrDBusKvmRouted     *skeleton,
           const char            *uuid,
           KvmrService           *self)
 {
-    kvmr_service_for_root_only(self, invocation, on_notifier_known);
+    kvmr_service_if_allowed(self, invocation, NULL, on_notifier_allowed);
     return TRUE;
 }
 
@@ -135,16 +105,11 @@ on_reapply_refreshed(GObject *source, GAsyncResult *result, gpointer user_data)
 }
 
 static void
-on_reapplier_known(GDBusMethodInvocation *invocation, gboolean is_root, gpointer user_data)
+on_reapplier_allowed(KvmrService *self, GDBusMethodInvocation *invocation, guint32 uid)
 {
-    KvmrService              *self = user_data;
     KvmrDBusKvmRoutedNetwork *network;
     const char               *uuid;
 
-    if (!is_root) {
-        kvmr_service_refuse(self, invocation);
-        return;
-    }
     g_variant_get(g_dbus_method_invocation_get_parameters(invocation), "(&s)", &uuid);
     network = kvmr_service_find_network(self, uuid);
     if (!network) {
@@ -170,7 +135,7 @@ on_reapply(KvmrDBusKvmRouted     *skeleton,
            const char            *uuid,
            KvmrService           *self)
 {
-    kvmr_service_for_root_only(self, invocation, on_reapplier_known);
+    kvmr_service_if_allowed(self, invocation, KVMR_ACTION_REAPPLY, on_reapplier_allowed);
     return TRUE;
 }
 
@@ -226,18 +191,13 @@ on_plan(KvmrDBusKvmRouted     *skeleton,
 }
 
 static void
-on_asker_known(GDBusMethodInvocation *invocation, gboolean is_root, gpointer user_data)
+on_asker_allowed(KvmrService *self, GDBusMethodInvocation *invocation, guint32 uid)
 {
-    KvmrService *self = user_data;
     g_autoptr(GPtrArray) networks = NULL;
     g_autoptr(GError) error = NULL;
     KvmrExplainState state;
     GVariant        *answer;
 
-    if (!is_root) {
-        kvmr_service_refuse(self, invocation);
-        return;
-    }
     /* Rules that are still to be applied would be missed. */
     if (self->reconcile_id)
         kvmr_service_reconcile(self);
@@ -255,8 +215,8 @@ on_asker_known(GDBusMethodInvocation *invocation, gboolean is_root, gpointer use
     kvmr_service_call_done(self);
 }
 
-/* For root: it shows the rules of others, which the kernel shows to root only, and nothing else is
- * answered while it reads all that a host has. */
+/* Not for everybody: it shows the rules of others, which the kernel shows to root only, and nothing
+ * else is answered while it reads all that a host has. */
 static gboolean
 on_explain(KvmrDBusKvmRouted     *skeleton,
            GDBusMethodInvocation *invocation,
@@ -265,7 +225,7 @@ on_explain(KvmrDBusKvmRouted     *skeleton,
            GVariant              *options,
            KvmrService           *self)
 {
-    kvmr_service_for_root_only(self, invocation, on_asker_known);
+    kvmr_service_if_allowed(self, invocation, KVMR_ACTION_EXPLAIN, on_asker_allowed);
     return TRUE;
 }
 

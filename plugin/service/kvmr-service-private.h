@@ -2,9 +2,9 @@
 #pragma once
 
 #include "kvmr-dbus.h"
-#include "service/kvmr-caller.h"
 #include "service/kvmr-firewalld.h"
 #include "service/kvmr-memory.h"
+#include "service/kvmr-rights.h"
 #include "service/kvmr-service.h"
 #include "service/kvmr-tries.h"
 
@@ -19,6 +19,8 @@ struct _KvmrService {
     KvmrMemory               *memory;
     KvmrTries                *tries;
     KvmrFirewalld            *firewalld;
+    KvmrRights               *rights;
+    GHashTable               *refused; /* user -> when a refusal was logged, in seconds */
     GDBusObjectManagerServer *manager;
     KvmrDBusKvmRouted        *skeleton;
     GHashTable               *objects; /* UUID -> KvmrDBusObjectSkeleton */
@@ -27,6 +29,7 @@ struct _KvmrService {
     guint                     next_number;
     guint                     pending; /* calls that are not answered yet */
     guint                     reconcile_id;
+    guint                     late_id;
     guint                     retry_id;
     guint                     retry_seconds;
     guint                     idle_id;
@@ -55,15 +58,22 @@ void kvmr_service_call_begin(KvmrService *self);
 void kvmr_service_call_done(KvmrService *self);
 
 /**
- * kvmr_service_for_root_only: begins a call and asks who the caller is; @known gets the service as
- * its data, and ends with kvmr_service_refuse() or kvmr_service_call_done()
+ * The caller @uid may do it: answers @invocation, and then ends the call with
+ * kvmr_service_call_done()
  */
-void kvmr_service_for_root_only(KvmrService           *self,
-                                GDBusMethodInvocation *invocation,
-                                KvmrCallerKnown        known);
+typedef void (*KvmrServiceAllowed)(KvmrService           *self,
+                                   GDBusMethodInvocation *invocation,
+                                   guint32                uid);
 
-/** Answers that only root may do this, and ends the call. */
-void kvmr_service_refuse(KvmrService *self, GDBusMethodInvocation *invocation);
+/**
+ * kvmr_service_if_allowed: begins a call, and lets @allowed answer it if the caller has a right to
+ * it; else answers that it has none
+ * @action: (nullable): of polkit, see #KvmrRights; NULL: only root may
+ */
+void kvmr_service_if_allowed(KvmrService           *self,
+                             GDBusMethodInvocation *invocation,
+                             const char            *action,
+                             KvmrServiceAllowed     allowed);
 
 /** Answers Restore; a handler of the skeleton's signal. */
 gboolean kvmr_service_on_restore(KvmrDBusKvmRouted     *skeleton,

@@ -29,17 +29,12 @@ on_restored(GObject *source, GAsyncResult *result, gpointer user_data)
 }
 
 static void
-on_restorer_known(GDBusMethodInvocation *invocation, gboolean is_root, gpointer user_data)
+on_restorer_allowed(KvmrService *self, GDBusMethodInvocation *invocation, guint32 uid)
 {
-    KvmrService *self = user_data;
-    const char  *uuid;
-    Call        *call;
+    const char *uuid;
+    Call       *call;
     g_autoptr(GError) error = NULL;
 
-    if (!is_root) {
-        kvmr_service_refuse(self, invocation);
-        return;
-    }
     g_variant_get(g_dbus_method_invocation_get_parameters(invocation), "(&s)", &uuid);
     /* What runs is not confirmed: it must not get on disk this way. */
     if (!kvmr_tries_verify_none(self->tries, uuid, &error)) {
@@ -59,6 +54,6 @@ kvmr_service_on_restore(KvmrDBusKvmRouted     *skeleton,
                         const char            *uuid,
                         KvmrService           *self)
 {
-    kvmr_service_for_root_only(self, invocation, on_restorer_known);
+    kvmr_service_if_allowed(self, invocation, KVMR_ACTION_RESTORE, on_restorer_allowed);
     return TRUE;
 }

@@ -57,6 +57,7 @@ tries_to_variant(const GPtrArray *tries)
         add_string(&list, "replaces", subject->before_uuid);
         add_time(&list, "started", subject->started);
         add_time(&list, "deadline", subject->deadline);
+        g_variant_builder_add(&list, "{sv}", "user", g_variant_new_uint32(subject->user));
         g_variant_builder_close(&list);
     }
     return g_variant_builder_end(&list);
@@ -242,18 +243,13 @@ new_call(KvmrService *self, GDBusMethodInvocation *invocation, const char *profi
 }
 
 static void
-on_trier_known(GDBusMethodInvocation *invocation, gboolean is_root, gpointer user_data)
+on_trier_allowed(KvmrService *self, GDBusMethodInvocation *invocation, guint32 uid)
 {
-    KvmrService *self = user_data;
-    const char  *profile;
-    guint        timeout;
-    Call        *call = NULL;
+    const char *profile;
+    guint       timeout;
+    Call       *call = NULL;
     g_autoptr(GError) error = NULL;
 
-    if (!is_root) {
-        kvmr_service_refuse(self, invocation);
-        return;
-    }
     g_variant_get(g_dbus_method_invocation_get_parameters(invocation), "(&su)", &profile, &timeout);
     if (timeout < KVMR_TRY_TIMEOUT_MIN || timeout > KVMR_TRY_TIMEOUT_MAX)
         (void) kvmr_error_invalid(&error,
@@ -268,6 +264,7 @@ on_trier_known(GDBusMethodInvocation *invocation, gboolean is_root, gpointer use
         kvmr_service_call_done(self);
         return;
     }
+    call->subject->user = uid;
     kvmr_tries_begin_async(self->tries, call->subject, timeout, on_begun, call);
 }
 
@@ -278,7 +275,7 @@ on_try(KvmrDBusKvmRouted     *skeleton,
        guint                  timeout,
        KvmrService           *self)
 {
-    kvmr_service_for_root_only(self, invocation, on_trier_known);
+    kvmr_service_if_allowed(self, invocation, KVMR_ACTION_TRY, on_trier_allowed);
     return TRUE;
 }
 
@@ -300,21 +297,24 @@ on_ended(GObject *object, GAsyncResult *result, gpointer user_data)
 }
 
 static void
-on_ender_known(GDBusMethodInvocation *invocation, gboolean is_root, gpointer user_data)
+on_ender_allowed(KvmrService *self, GDBusMethodInvocation *invocation, guint32 uid)
 {
-    KvmrService *self = user_data;
-    const char  *name;
-    Call        *call;
+    gboolean confirms = strcmp(g_dbus_method_invocation_get_method_name(invocation), "Confirm") ==
+                        0;
+    const char *name;
+    Call       *call;
+    g_autoptr(GError) error = NULL;
 
-    if (!is_root) {
-        kvmr_service_refuse(self, invocation);
+    g_variant_get(g_dbus_method_invocation_get_parameters(invocation), "(&s)", &name);
+    if (confirms && !kvmr_tries_verify_user(self->tries, name, uid, &error)) {
+        g_dbus_method_invocation_return_gerror(invocation, error);
+        kvmr_service_call_done(self);
         return;
     }
     call = g_new0(Call, 1);
     call->self = self;
     call->invocation = invocation;
-    g_variant_get(g_dbus_method_invocation_get_parameters(invocation), "(&s)", &name);
-    if (strcmp(g_dbus_method_invocation_get_method_name(invocation), "Confirm") == 0)
+    if (confirms)
         kvmr_tries_confirm_async(self->tries, name, on_ended, call);
     else
         kvmr_tries_revert_async(self->tries, name, on_ended, call);
@@ -326,7 +326,7 @@ on_confirm_or_revert(KvmrDBusKvmRouted     *skeleton,
                      const char            *name,
                      KvmrService           *self)
 {
-    kvmr_service_for_root_only(self, invocation, on_ender_known);
+    kvmr_service_if_allowed(self, invocation, KVMR_ACTION_TRY, on_ender_allowed);
     return TRUE;
 }
 

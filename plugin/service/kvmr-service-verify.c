@@ -76,17 +76,12 @@ find_uuid(KvmrService *self, const char *path)
 }
 
 static void
-on_verifier_known(GDBusMethodInvocation *invocation, gboolean is_root, gpointer user_data)
+on_verifier_allowed(KvmrService *self, GDBusMethodInvocation *invocation, guint32 uid)
 {
-    KvmrService *self = user_data;
-    const char  *path = g_dbus_method_invocation_get_object_path(invocation);
+    const char *path = g_dbus_method_invocation_get_object_path(invocation);
     g_autoptr(GPtrArray) networks = NULL;
     Call *call;
 
-    if (!is_root) {
-        kvmr_service_refuse(self, invocation);
-        return;
-    }
     /* What is known to have changed is no difference, but still to be applied. */
     if (self->reconcile_id)
         kvmr_service_reconcile(self);
@@ -103,11 +98,11 @@ on_verifier_known(GDBusMethodInvocation *invocation, gboolean is_root, gpointer 
                             call);
 }
 
-/* For root: it sends packets. */
+/* Not for everybody: it sends packets. */
 static gboolean
 on_verify(KvmrDBusKvmRoutedNetwork *network, GDBusMethodInvocation *invocation, KvmrService *self)
 {
-    kvmr_service_for_root_only(self, invocation, on_verifier_known);
+    kvmr_service_if_allowed(self, invocation, KVMR_ACTION_VERIFY, on_verifier_allowed);
     return TRUE;
 }
 

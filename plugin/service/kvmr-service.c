@@ -15,6 +15,10 @@
 /* How long to stay without anything to do: longer than the steps of one activation are apart. */
 #define IDLE_SECONDS 10
 
+/* Events come in bursts, and the last one of a burst is what counts; but who calls us all the time,
+ * as everybody may, does not put off what events demand for longer than this. */
+#define LATEST_MS 50
+
 /* After the kernel refused a change: try again after 1 s, 2 s, 4 s, … at most this. */
 #define RETRY_SECONDS_MAX 64
 
@@ -62,11 +66,34 @@ on_reconcile(gpointer user_data)
     return G_SOURCE_REMOVE;
 }
 
+static gboolean
+on_late(gpointer user_data)
+{
+    KvmrService *self = user_data;
+
+    self->late_id = 0;
+    kvmr_service_reconcile(self);
+    return G_SOURCE_REMOVE;
+}
+
 static void
 schedule(KvmrService *self)
 {
-    if (!self->reconcile_id)
-        self->reconcile_id = g_idle_add(on_reconcile, self);
+    if (self->reconcile_id)
+        return;
+    self->reconcile_id = g_idle_add(on_reconcile, self);
+    self->late_id = g_timeout_add(LATEST_MS, on_late, self);
+}
+
+static void
+unschedule(KvmrService *self)
+{
+    if (self->reconcile_id)
+        g_source_remove(self->reconcile_id);
+    if (self->late_id)
+        g_source_remove(self->late_id);
+    self->reconcile_id = 0;
+    self->late_id = 0;
 }
 
 static void
@@ -253,10 +280,7 @@ kvmr_service_reconcile(KvmrService *self)
     gboolean done, changed = FALSE;
     gint64   start = g_get_monotonic_time(), applied;
 
-    if (self->reconcile_id)
-        g_source_remove(self->reconcile_id);
-    self->reconcile_id = 0;
-
+    unschedule(self);
     kvmr_memory_set(self->memory, networks);
     snapshot = kvmr_host_snapshot(self->host, &error);
     if (!snapshot) {
@@ -342,6 +366,8 @@ kvmr_service_new(GDBusConnection *bus,
     self->source = g_object_ref(source);
     self->memory = kvmr_memory_new(runtime_dir);
     self->firewalld = kvmr_firewalld_new(bus);
+    self->rights = kvmr_rights_new();
+    self->refused = g_hash_table_new(NULL, NULL);
     self->idle = idle;
     self->user_data = user_data;
     self->objects = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_object_unref);
@@ -368,9 +394,10 @@ kvmr_service_new(GDBusConnection *bus,
 void
 kvmr_service_free(KvmrService *self)
 {
-    guint *sources[] = {&self->reconcile_id, &self->retry_id, &self->idle_id};
+    guint *sources[] = {&self->retry_id, &self->idle_id};
 
     g_clear_pointer(&self->tries, kvmr_tries_free);
+    unschedule(self);
     for (guint i = 0; i < G_N_ELEMENTS(sources); i++) {
         if (*sources[i])
             g_source_remove(*sources[i]);
@@ -384,6 +411,8 @@ kvmr_service_free(KvmrService *self)
     g_hash_table_unref(self->routed);
     kvmr_firewalld_free(self->firewalld);
     kvmr_memory_free(self->memory);
+    kvmr_rights_free(self->rights);
+    g_hash_table_unref(self->refused);
     g_free(self->failure);
     g_object_unref(self->source);
     g_free(self);

@@ -97,6 +97,22 @@ kvmr_tries_verify_none(const KvmrTries *self, const char *uuid, GError **error)
     return TRUE;
 }
 
+gboolean
+kvmr_tries_verify_user(const KvmrTries *self, const char *name, guint32 uid, GError **error)
+{
+    const KvmrTryJob *job = find(self, name);
+
+    if (uid == 0 || !job || job->subject->user == uid)
+        return TRUE;
+    g_set_error(error,
+                KVMR_ERROR,
+                KVMR_ERROR_DENIED,
+                _("user %u began the try of %s: only that user and root may confirm it"),
+                job->subject->user,
+                job->subject->id);
+    return FALSE;
+}
+
 static void
 forget_last(KvmrTries *self, const KvmrTry *subject)
 {

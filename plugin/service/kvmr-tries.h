@@ -94,6 +94,15 @@ GPtrArray *kvmr_tries_list(const KvmrTries *self);
  */
 gboolean kvmr_tries_verify_none(const KvmrTries *self, const char *uuid, GError **error);
 
+/**
+ * kvmr_tries_verify_user: that user @uid may confirm the try @name: it began it, or is root. What
+ * somebody else answers for, nobody stores; taking it back is the safe way, and for all who may
+ * try. One that there is not is for kvmr_tries_confirm_async() to tell.
+ * @error: %KVMR_ERROR_DENIED
+ */
+gboolean
+kvmr_tries_verify_user(const KvmrTries *self, const char *name, guint32 uid, GError **error);
+
 /** Whether one of them runs, so that the service is needed. */
 gboolean kvmr_tries_are_live(const KvmrTries *self);
 

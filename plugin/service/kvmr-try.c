@@ -173,6 +173,7 @@ kvmr_tries_to_keyfile(const GPtrArray *tries)
         set_string(keyfile, self, "before-uuid", self->before_uuid);
         set_string(keyfile, self, "before", self->before);
         set_string(keyfile, self, "tried", self->tried);
+        g_key_file_set_uint64(keyfile, self->name, "user", self->user);
         g_key_file_set_int64(keyfile, self->name, "started", self->started);
         g_key_file_set_int64(keyfile, self->name, "deadline", self->deadline);
     }
@@ -212,6 +213,16 @@ read_enums(KvmrTry *self, GKeyFile *keyfile)
     return self->state != KVMR_TRY_LOOKING;
 }
 
+/* One that is missing reads as 0: root's. */
+static gboolean
+read_user(KvmrTry *self, GKeyFile *keyfile)
+{
+    guint64 user = g_key_file_get_uint64(keyfile, self->name, "user", NULL);
+
+    self->user = (guint32) user;
+    return user < G_MAXUINT32;
+}
+
 static gboolean
 is_whole(const KvmrTry *self)
 {
@@ -246,7 +257,7 @@ read_try(GKeyFile *keyfile, const char *group)
     self->started = g_key_file_get_int64(keyfile, group, "started", NULL);
     /* One that is missing reads as 0: over already. */
     self->deadline = MAX(g_key_file_get_int64(keyfile, group, "deadline", NULL), self->started);
-    if (read_enums(self, keyfile) && is_whole(self))
+    if (read_enums(self, keyfile) && read_user(self, keyfile) && is_whole(self))
         return self;
     kvmr_try_unref(self);
     return NULL;

@@ -51,6 +51,7 @@ typedef enum {
  * @before_uuid: the other profile that had the interface; NULL if there was none
  * @before: text of what @uuid, or else @before_uuid, had applied; NULL if that is not needed
  * @reason: why it was not, or will not be, kept; or what hinders it; "" if there is nothing to say
+ * @user: who began it, and may confirm it; 0, which is root, until somebody else says so
  * @started, @deadline: microseconds of CLOCK_BOOTTIME, which goes on while a host sleeps
  */
 typedef struct {
@@ -66,6 +67,7 @@ typedef struct {
     char         *before_uuid;
     char         *before;
     char         *reason;
+    guint32       user;
     gint64        started;
     gint64        deadline;
 } KvmrTry;

@@ -10,8 +10,6 @@ import json
 import os
 import subprocess
 
-from lpar import BUS_NAME
-
 # The machine's audit and kernel log are none of the LPAR's.
 CONFIG = """\
 [Journal]
@@ -24,12 +22,7 @@ RateLimitIntervalSec=0
 """
 
 # systemd makes standard error of a unit such a stream; systemd-cat does the same, then is the unit.
-ACTIVATION = f"""\
-[D-BUS Service]
-Name={BUS_NAME}
-Exec=/usr/bin/systemd-cat --identifier=nm-kvm-routed /usr/libexec/nm-kvm-routed
-User=root
-"""
+COMMAND = ("/usr/bin/systemd-cat", "--identifier=nm-kvm-routed", "/usr/libexec/nm-kvm-routed")
 
 
 class Journal:
@@ -49,7 +42,7 @@ class Journal:
         sockets = f"/proc/{lpar.holder}/root/run/systemd/journal"
         lpar.wait_for(lambda: {"socket", "stdout"} <= set(os.listdir(sockets)), 10,
                       "journald runs", interval=0.01)
-        lpar.write_file(f"/usr/share/dbus-1/system-services/{BUS_NAME}.service", ACTIVATION)
+        lpar.set_service_command(*COMMAND)
         lpar.run("gdbus", "call", "--system", "--dest", "org.freedesktop.DBus", "--object-path",
                  "/org/freedesktop/DBus", "--method", "org.freedesktop.DBus.ReloadConfig")
         lpar.signal_service()

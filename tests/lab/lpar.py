@@ -5,11 +5,13 @@ import json
 import os
 import pathlib
 import re
+import shutil
 import signal
 import subprocess
 import time
 import uuid
 
+import sandbox
 import words
 from hosts import Host, LabError, link_commands, tail, wait_for
 
@@ -39,6 +41,15 @@ level={level}
 
 # What dbus-daemon says even if all is well. The rest of its log is what the services wrote.
 BUS_ROUTINE = r"^dbus-daemon.*(Activating|Successfully activated|Reloaded|fd limit|hostname1)"
+
+UNIT = "usr/lib/systemd/system/nm-kvm-routed.service"
+ACTIVATION = f"/usr/share/dbus-1/system-services/{BUS_NAME}.service"
+ACTIVATION_TEXT = f"""\
+[D-BUS Service]
+Name={BUS_NAME}
+Exec={{command}}
+User=root
+"""
 
 LINK_PROFILE = """\
 [connection]
@@ -152,11 +163,27 @@ class Lpar(Host):
         """Start D-Bus and NetworkManager, as at boot; connected() waits for the links."""
         # The bus starts services on demand with its own launch helper; what they write to standard
         # error, it passes on to its own.
+        if self.product:
+            self.set_service_command("/usr/libexec/nm-kvm-routed")
         self._bus = self._daemon("dbus", "dbus-daemon", "--system", "--nofork", "--nopidfile",
                                  "--nosyslog")
         bus_socket = f"/proc/{self.holder}/root/run/dbus/system_bus_socket"
         self.wait_for(lambda: os.path.exists(bus_socket), 10, "the D-Bus socket", interval=0.01)
         self.start_nm()
+
+    def set_service_command(self, *argv, mounts=False):
+        """What the bus starts as the service from its next start on: as confined as systemd's unit
+        has it (see sandbox.py), or not at all (KVMR_UNCONFINED=1: for sanitizers, which write files
+        and trace)."""
+        if not os.environ.get("KVMR_UNCONFINED"):
+            argv = [*self._confined(mounts), *argv]
+        self.write_file(ACTIVATION, ACTIVATION_TEXT.format(command=" ".join(argv)))
+
+    def _confined(self, mounts):
+        directory = self.directory / "sandbox"
+        before = sandbox.prepare(pathlib.Path(self.product) / UNIT, directory, mounts)
+        shutil.copy(pathlib.Path(__file__).with_name(sandbox.CONFINE), directory)
+        return before
 
     def _daemon(self, log, *argv):
         with open(self.logs[log], "ab") as file:

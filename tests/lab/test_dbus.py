@@ -22,18 +22,6 @@ IDLE_SECONDS = 10
 GONE = ("org.freedesktop.DBus.Error.ServiceUnknown", "org.freedesktop.DBus.Error.NoReply",
         "org.freedesktop.DBus.Error.NameHasNoOwner")
 
-# Lets anybody call what the product's policy keeps for root.
-CARELESS_POLICY = f"""\
-<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-BUS Bus Configuration 1.0//EN"
-  "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
-<busconfig>
-  <policy context="default">
-    <allow send_destination="{BUS_NAME}"/>
-  </policy>
-</busconfig>
-"""
-
-
 class DBus(labcase.LabCase):
     """What the classes below share: the first LPAR and its bus."""
 
@@ -252,51 +240,6 @@ class Interface(DBus):
         text = self.lpar.profile(NAME).replace("peers=", f"peers={peers},")
         self.assertEqual(self.bus.call("Check", "(s)", text), [])
         self.assertEqual(self.bus.call("Plan", "(s)", text).count("172.31.56.2 dev hs56k_0"), 1002)
-
-    def test_nobody_reads(self):
-        calls = (("org.freedesktop.DBus.Properties.Get", PATH, (INTERFACE, "Version")),
-                 ("org.freedesktop.DBus.Properties.GetAll", self.path, (NETWORK,)),
-                 (f"{OBJECTS}.GetManagedObjects", PATH, ()),
-                 (f"{INTROSPECTABLE}.Introspect", self.path, ()),
-                 (f"{NETWORK}.GetCounters", self.path, ()),
-                 (f"{INTERFACE}.Check", PATH, (NAME,)),
-                 (f"{INTERFACE}.Plan", PATH, (NAME,)))
-        for method, path, arguments in calls:
-            with self.subTest(method):
-                result = self.gdbus(method, *arguments, path=path, user=NOBODY)
-                self.assertEqual((result.returncode, result.stderr), (0, ""))
-
-    def test_nobody_changes_nothing(self):
-        before = self.lpar.fingerprint()
-        calls = ((f"{INTERFACE}.Reapply", PATH, UUID), (f"{INTERFACE}.Restore", PATH, UUID),
-                 (f"{INTERFACE}.Notify", PATH, "pre-down", "br-ex", UUID),
-                 (f"{INTERFACE}.Try", PATH, NAME, "60"), (f"{INTERFACE}.Confirm", PATH, UUID),
-                 (f"{INTERFACE}.Revert", PATH, UUID), (f"{NETWORK}.Verify", self.path),
-                 (f"{INTERFACE}.Explain", PATH, "10.136.11.1", "10.10.10.10", "{}"))
-        for method, path, *arguments in calls:
-            with self.subTest(method, by="bus"):
-                result = self.gdbus(method, *arguments, path=path, user=NOBODY)
-                self.assertNotEqual(result.returncode, 0)
-                self.assertIn("org.freedesktop.DBus.Error.AccessDenied", result.stderr)
-        self._set_policy(CARELESS_POLICY)
-        self.addCleanup(self._set_policy, None)
-        for method, path, *arguments in calls:
-            with self.subTest(method, by="service"):
-                result = self.gdbus(method, *arguments, path=path, user=NOBODY)
-                self.assertNotEqual(result.returncode, 0)
-                self.assertIn(f"{ERROR}Denied: only root may call {method.rsplit('.')[-1]}",
-                              result.stderr)
-        self.assertEqual(self.bus.get("State", self.path, NETWORK), "active")
-        self.assertEqual(self.lpar.fingerprint(), before)
-
-    def _set_policy(self, text):
-        path = "/etc/dbus-1/system.d/zz-careless.conf"
-        if text:
-            self.lpar.write_file(path, text)
-        else:
-            self.lpar.run("rm", path)
-        self.bus.call("ReloadConfig", path="/org/freedesktop/DBus",
-                      interface="org.freedesktop.DBus", name="org.freedesktop.DBus")
 
     def _notify(self, action, interface, uuid):
         return self.bus.call("Notify", "(sss)", action, interface, uuid)

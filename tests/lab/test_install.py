@@ -24,6 +24,7 @@ DISPATCHER = "usr/lib/NetworkManager/dispatcher.d"
 UNIT = "usr/lib/systemd/system/nm-kvm-routed.service"
 POLICY = f"usr/share/dbus-1/system.d/{BUS_NAME}.conf"
 ACTIVATION = f"usr/share/dbus-1/system-services/{BUS_NAME}.service"
+ACTIONS = f"usr/share/polkit-1/actions/{BUS_NAME}.policy"
 PROTOCOLS = "rt_protos.d/kvm-routed.conf"
 PROGRAMS = ("usr/bin/kvm-routedctl", "usr/sbin/nmcli", "usr/libexec/kvm-routed-nmcli",
             "usr/libexec/kvm-routed-report", "usr/libexec/nm-kvm-routed",
@@ -71,7 +72,7 @@ class Tree(Install):
             if not path.is_dir() or path.is_symlink():
                 found[name] = stat.filemode(state.st_mode)
         share = "usr/share" if os.path.isdir("/usr/share/iproute2") else "etc"
-        data = {POLICY, ACTIVATION, UNIT, COMPLETION, CATALOG, SOS_PLUGIN, DRACUT,
+        data = {POLICY, ACTIVATION, ACTIONS, UNIT, COMPLETION, CATALOG, SOS_PLUGIN, DRACUT,
                 *FIREWALLD, f"{share}/iproute2/{PROTOCOLS}", *PAGES}
         programs = {SUPPORTCONFIG_PLUGIN, *PROGRAMS}
         self.assertEqual(found, {**dict.fromkeys(programs, "-rwxr-xr-x"),
@@ -79,7 +80,8 @@ class Tree(Install):
 
     def test_what_the_programs_link(self):
         """Only the service knows the kernel; profiles of NetworkManager are for it and the helper of
-        the nmcli front; libarchive, which takes long to load, is for reports; nobody has libdbus."""
+        the nmcli front; only the service asks polkit; libarchive, which takes long to load, is for
+        reports; nobody has libdbus."""
         for program in PROGRAMS:
             with self.subTest(program):
                 libraries = self.run_quietly("ldd", f"/{program}")
@@ -88,7 +90,8 @@ class Tree(Install):
                 for library, users in (("libnm.so", ("nm-kvm-routed", "kvm-routed-nmcli")),
                                        ("libarchive.so", ("kvm-routed-report",)),
                                        ("libnftables.so", ("nm-kvm-routed",)),
-                                       ("libnl-3.so", ("nm-kvm-routed",))):
+                                       ("libnl-3.so", ("nm-kvm-routed",)),
+                                       ("libpolkit-gobject-1.so", ("nm-kvm-routed",))):
                     is_user = pathlib.Path(program).name in users
                     (self.assertIn if is_user else self.assertNotIn)(library, libraries)
 
@@ -148,7 +151,7 @@ class Data(Install):
                           "User=root", "SystemdService=nm-kvm-routed.service"])
 
     def test_policy(self):
-        """Every rule names the service, without a wildcard; all but what reads is root's."""
+        """Every rule names the service, without a wildcard; only the dispatcher's is root's."""
         policies = ET.parse(self.root / POLICY).getroot()
         for rule in policies.iter("allow"):
             names = set(rule.attrib)
@@ -159,7 +162,8 @@ class Data(Install):
         default = policies.find("policy[@context='default']")
         self.assertEqual({rule.get("send_member") for rule in default},
                          {"Check", "Plan", "GetCounters", "GetManagedObjects", "Get", "GetAll",
-                          "Introspect", "Ping"})
+                          "Introspect", "Ping",
+                          "Explain", "Reapply", "Restore", "Try", "Confirm", "Revert", "Verify"})
         self.assertEqual(set(policies.find("policy[@user='root']").attrib), {"user"})
         self.assertEqual(len(policies.findall("policy")), 2)
 

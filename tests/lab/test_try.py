@@ -276,14 +276,14 @@ class Refused(Try):
         self.write(self.profile())
         with self.unchanged():
             result = self.lpar.run(*NOBODY, "kvm-routedctl", "try", FILE, check=False)
-        self.assert_refused(result, NOT_KEPT, "Only root may try a profile")
+        self.assert_refused(result, NOT_KEPT, "Try needs the authorization")
 
     def test_nobody_ends_it(self):
         command = self.begin(self.profile())
         for option in ("--confirm", "--revert"):
             result = self.lpar.run(*NOBODY, "kvm-routedctl", "try", option, check=False)
             self.assertEqual(result.returncode, NOT_KEPT)
-            self.assertIn("Only root may", result.stderr)
+            self.assertIn("needs the authorization", result.stderr)
         self.assertEqual(self.wait_state("running")["id"], NAME)
         self.end("--revert")
         command.ended()

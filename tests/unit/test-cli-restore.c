@@ -90,7 +90,8 @@ test_refused(CtlFixture *fixture, gconstpointer data)
         {"org.freedesktop.DBus.Error.AccessDenied",
          "send_member=Restore",
          1,
-         "Error: Only root may restore a setting\n"},
+         "Error: The bus does not let you ask this of the service nm-kvm-routed; try "
+         "sudo\n"},
     };
     g_autoptr(KvmrDBusKvmRoutedNetwork)
         network = mock_service_add_network(fixture->service, MOCK_PATH "/Network/1");

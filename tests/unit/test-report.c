@@ -325,6 +325,7 @@ test_bundle(void)
 
     kvmr_bundle_add(bundle, "a.txt", "cmd a", "A \xff\n", 4, NULL);
     kvmr_bundle_add(bundle, "b.txt", "cmd b", "", 0, "exit status 1");
+    kvmr_bundle_add(bundle, "d.txt", "cmd d", "\x1b[31mred\tand\rback\n", 18, NULL);
     kvmr_bundle_lacks(bundle, "cmd c", "bad\nline\x1b");
     g_assert_cmpuint(kvmr_bundle_get_lacks(bundle)->len, ==, 1);
     g_assert_cmpstr(g_ptr_array_index(kvmr_bundle_get_lacks(bundle), 0), ==, "cmd c: bad?line?");
@@ -335,6 +336,7 @@ test_bundle(void)
     g_assert_nonnull(strstr(text, "  cmd b: exit status 1\n"));
     g_assert_nonnull(strstr(text, "\nNot in the report, or not whole:\n\ncmd c: bad?line?\n"));
     g_assert_nonnull(strstr(text, "\n# cmd a\nA "));
+    g_assert_nonnull(strstr(text, "\n# cmd d\n?[31mred\tand?back\n"));
 
     g_assert_false(kvmr_bundle_write_tar(bundle, full, &error));
     g_assert_error(error, G_IO_ERROR, G_IO_ERROR_NO_SPACE);

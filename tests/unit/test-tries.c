@@ -38,6 +38,25 @@ test_kept(TriesFixture *fixture, gconstpointer data)
     tries_assert_log(fixture, "apply keep");
 }
 
+/* Who begins a try, or root, may confirm it. */
+static void
+test_user(TriesFixture *fixture, gconstpointer data)
+{
+    g_autofree char *name = tries_begin_a(fixture, LONG);
+    g_autoptr(GPtrArray) list = NULL;
+    g_autoptr(GError) error = NULL;
+
+    list = kvmr_tries_list(fixture->tries);
+    ((KvmrTry *) list->pdata[0])->user = 1000;
+    g_assert_true(kvmr_tries_verify_user(fixture->tries, name, 0, &error));
+    g_assert_true(kvmr_tries_verify_user(fixture->tries, name, 1000, &error));
+    g_assert_true(kvmr_tries_verify_user(fixture->tries, "another", 1001, &error));
+    g_assert_no_error(error);
+    g_assert_false(kvmr_tries_verify_user(fixture->tries, name, 1001, &error));
+    g_assert_error(error, KVMR_ERROR, KVMR_ERROR_DENIED);
+    g_assert_nonnull(strstr(error->message, "user 1000"));
+}
+
 static void
 test_deadline(TriesFixture *fixture, gconstpointer data)
 {
@@ -317,6 +336,7 @@ main(int argc, char **argv)
         void (*test)(TriesFixture *fixture, gconstpointer data);
     } tests[] = {
         {"/tries/kept", test_kept},
+        {"/tries/user", test_user},
         {"/tries/deadline", test_deadline},
         {"/tries/deadline-while-applying", test_deadline_while_applying},
         {"/tries/asked-back", test_asked_back},

@@ -224,6 +224,9 @@ test_damaged(void)
         {"before", NULL},
         {"started", "-1"},
         {"deadline", "9000000000000000000"},
+        {"user", "4294967295"},
+        {"user", "-1"},
+        {"user", "99999999999999"},
     };
 
     for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
@@ -242,6 +245,31 @@ test_damaged(void)
         messages = log_end();
         LOG_ASSERT(messages, "*is damaged*");
         g_assert_null(read);
+    }
+}
+
+/* Nobody but root, rather than somebody else. */
+static void
+test_lost_user(void)
+{
+    static const char *const values[] = {NULL, "", "x"};
+
+    for (guint i = 0; i < G_N_ELEMENTS(values); i++) {
+        g_autoptr(KvmrTry) subject = running_try();
+        g_autoptr(KvmrTry) read = NULL;
+        g_autoptr(KvmrTry) whole = NULL;
+        g_autoptr(GKeyFile) keyfile = NULL;
+
+        subject->user = 1000;
+        keyfile = write_down(subject);
+        whole = read_back(keyfile);
+        g_assert_cmpuint(whole->user, ==, 1000);
+        if (values[i])
+            g_key_file_set_value(keyfile, subject->name, "user", values[i]);
+        else
+            g_key_file_remove_key(keyfile, subject->name, "user", NULL);
+        read = read_back(keyfile);
+        g_assert_cmpuint(read->user, ==, 0);
     }
 }
 
@@ -270,5 +298,6 @@ main(int argc, char **argv)
     g_test_add_func("/try/not-written", test_not_written);
     g_test_add_func("/try/damaged", test_damaged);
     g_test_add_func("/try/lost-deadline", test_lost_deadline);
+    g_test_add_func("/try/lost-user", test_lost_user);
     return g_test_run();
 }

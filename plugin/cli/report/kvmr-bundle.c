@@ -192,6 +192,23 @@ kvmr_bundle_write_tar(const KvmrBundle *self, int fd, GError **error)
     return check_archive(archive, archive_write_close(archive), error);
 }
 
+/* What other programs wrote, fit for a terminal, to which control characters are orders: an id of
+ * a profile may have any. The archive has the bytes as they are. */
+static char *
+make_shown(const char *data, gsize length)
+{
+    g_autofree char *valid = g_utf8_make_valid(data ? data : "", (gssize) length);
+    GString         *shown = g_string_sized_new(length);
+
+    for (const char *p = valid; *p; p = g_utf8_next_char(p)) {
+        gunichar c = g_utf8_get_char(p);
+        gboolean kept = c == '\n' || c == '\t' || g_unichar_isprint(c);
+
+        g_string_append_unichar(shown, kept ? c : '?');
+    }
+    return g_string_free(shown, FALSE);
+}
+
 static void
 append_section(GString *text, const char *kind, const char *title, const char *content)
 {
@@ -214,7 +231,7 @@ kvmr_bundle_to_text(const KvmrBundle *self)
         const Entry     *entry = g_ptr_array_index(self->entries, i);
         gsize            length;
         const char      *data = g_bytes_get_data(entry->text, &length);
-        g_autofree char *content = g_utf8_make_valid(data ? data : "", (gssize) length);
+        g_autofree char *content = make_shown(data, length);
 
         append_section(text, "Command", entry->source, content);
     }
