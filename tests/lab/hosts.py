@@ -19,7 +19,8 @@ import threading
 import time
 
 # What a sanitizer prints, wherever it was caught.
-COMPLAINT = re.compile(r"ERROR: (Address|Leak)Sanitizer|runtime error: |Sanitizer: DEADLYSIGNAL")
+COMPLAINT = re.compile(r"ERROR: (Address|Leak)Sanitizer|runtime error: |Sanitizer: DEADLYSIGNAL|"
+                       r"LeakSanitizer has encountered")
 
 CLONE_NEWNET = 0x40000000
 

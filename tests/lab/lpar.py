@@ -171,11 +171,11 @@ class Lpar(Host):
         self.wait_for(lambda: os.path.exists(bus_socket), 10, "the D-Bus socket", interval=0.01)
         self.start_nm()
 
-    def set_service_command(self, *argv, mounts=False):
+    def set_service_command(self, *argv, mounts=False, confined=True):
         """What the bus starts as the service from its next start on: as confined as systemd's unit
-        has it (see sandbox.py), or not at all (KVMR_UNCONFINED=1: for sanitizers, which write files
-        and trace)."""
-        if not os.environ.get("KVMR_UNCONFINED"):
+        has it (see sandbox.py), or not at all (KVMR_UNCONFINED=1: for what writes files or code,
+        such as a build that counts, and valgrind)."""
+        if confined and not os.environ.get("KVMR_UNCONFINED"):
             argv = [*self._confined(mounts), *argv]
         self.write_file(ACTIVATION, ACTIVATION_TEXT.format(command=" ".join(argv)))
 

@@ -188,16 +188,18 @@ def fuzz(report):
 # -- lab tests
 
 def products(options):
-    """The installed builds by kind, see build_kind()."""
+    """The installed builds by kind, see build_kind(), and what the lab must know of each."""
     if options.coverage:
         covered = product.install(BUILD / "coverage", BUILD / "coverage-root")
-        return {"plain": covered, "sanitized": covered}
-    plain = product.install(BUILD / "gcc", BUILD / "gcc-root")
+        return dict.fromkeys(("plain", "sanitized"),
+                             {"KVMR_PRODUCT": str(covered), "KVMR_UNCONFINED": "1"})
+    plain = {"KVMR_PRODUCT": str(product.install(BUILD / "gcc", BUILD / "gcc-root"))}
     if options.quick:
         return {"plain": plain, "sanitized": plain}
     analysis.build_sanitized()
+    sanitized = product.install(BUILD / "sanitized", BUILD / "sanitized-root")
     return {"plain": plain,
-            "sanitized": product.install(BUILD / "sanitized", BUILD / "sanitized-root")}
+            "sanitized": {"KVMR_PRODUCT": str(sanitized), "KVMR_SANITIZED": "1"}}
 
 
 def build_kind(path):
@@ -211,7 +213,7 @@ def lab_tests(report, patterns, installed, keep):
     with concurrent.futures.ThreadPoolExecutor(WORKERS) as pool:
         jobs = []
         for path in sorted(LAB.glob("test_*.py")):
-            environment = {**os.environ, "KVMR_PRODUCT": str(installed[build_kind(path)])}
+            environment = {**os.environ, **installed[build_kind(path)]}
             if keep:
                 environment["KVMR_KEEP"] = "1"
             jobs.append(pool.submit(_lab_file, report, path.name, patterns, environment))

@@ -18,6 +18,8 @@ NUMBERS = {"CAP_NET_ADMIN": 12, "CAP_NET_RAW": 13}
 # service is; Python alone, as there may be nothing to run.
 PROBES = """\
 import ctypes, mmap, os, socket
+
+BUILD_KIND = "plain"
 libc = ctypes.CDLL(None, use_errno=True)
 def no(name, action):
     try:
