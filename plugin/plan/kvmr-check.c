@@ -4,6 +4,7 @@
 #include <glib/gi18n-lib.h>
 #include <string.h>
 
+#include "plan/kvmr-check-forward.h"
 #include "setting/kvmr-ifname.h"
 #include "setting/kvmr-text.h"
 
@@ -398,6 +399,7 @@ kvmr_check_network(KvmrPlanNetwork    *network,
         check_gateway_unreachable,
         check_link_missing,
         check_shared_subnet,
+        kvmr_check_forward_blocked,
         check_setting_lost,
         check_setting_invalid,
     };
