@@ -22,13 +22,14 @@
 
 G_STATIC_ASSERT(NF_INET_NUMHOOKS == KVMR_LEGACY_N_HOOKS);
 
+/* Returns: (transfer full) (nullable) */
 static char **
 find_names(void)
 {
     g_autofree char *names = NULL;
 
     if (!g_file_get_contents(TABLES, &names, NULL, NULL))
-        return g_new0(char *, 1);
+        return NULL;
     return g_strsplit(names, "\n", -1);
 }
 
@@ -124,7 +125,7 @@ kvmr_legacy_reader_find(void)
     KvmrLegacyTables tables = {0};
     int              fd = -1;
 
-    for (guint i = 0; names[i]; i++) {
+    for (guint i = 0; names && names[i]; i++) {
         if (!kvmr_legacy_is_table(names[i]))
             continue;
         if (fd < 0)
@@ -160,7 +161,7 @@ kvmr_legacy_reader_add_all(KvmrFilter *filter)
     g_auto(GStrv) names = find_names();
     int fd = -1;
 
-    for (guint i = 0; names[i]; i++) {
+    for (guint i = 0; names && names[i]; i++) {
         if (!kvmr_legacy_is_table(names[i]))
             continue;
         if (fd < 0)

@@ -78,6 +78,7 @@ on_found(GObject *source, GAsyncResult *result, gpointer user_data)
     g_autoptr(GPtrArray) obstacles = kvmr_rules_find_obstacles_finish(result, &error);
     const gint64 now = g_get_monotonic_time();
 
+    kvmr_rules_give_back_memory();
     if (!self)
         return;
     self->look = NULL;

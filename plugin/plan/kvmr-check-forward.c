@@ -8,8 +8,6 @@
 #include "plan/kvmr-obstacle.h"
 #include "setting/kvmr-text.h"
 
-#define CODE "forward-blocked"
-
 /* Characters of a foreign rule or name that a message shows. */
 #define SHOWN 200
 
@@ -165,7 +163,7 @@ add_unclear(const KvmrCheck *check, const KvmrObstacle *obstacle)
 
     kvmr_check_add(
         check,
-        CODE,
+        "forward-blocked",
         KVMR_SEVERITY_WARNING,
         interface,
         g_strdup_printf(_("it cannot be told whether table %s of iptables-legacy drops "
@@ -186,7 +184,7 @@ add_obstacle(const KvmrCheck *check, const KvmrObstacle *obstacle)
     g_autofree char   *links = by_links(obstacle);
 
     kvmr_check_add(check,
-                   CODE,
+                   "forward-blocked",
                    KVMR_SEVERITY_WARNING,
                    profile->interface,
                    g_strdup_printf(_("table %s %s, chain %s, drops %s%s: %s"),

@@ -158,11 +158,10 @@ static void
 try(GPtrArray *found, const KvmrFilter *filter, const KvmrFlow *flow)
 {
     KvmrFilterPacket packet = packet_of(flow);
-    g_autoptr(GPtrArray) before = NULL;
     g_autoptr(GPtrArray) verdicts = NULL;
 
     /* For the marks that it gets there, such as that it is not tracked. */
-    before = kvmr_filter_pass(filter, KVMR_HOOK_PREROUTING, &packet);
+    g_ptr_array_unref(kvmr_filter_pass(filter, KVMR_HOOK_PREROUTING, &packet));
     packet.tracked = TRUE;
     verdicts = kvmr_filter_ask_others(filter, &packet);
     for (guint i = 0; i < verdicts->len; i++) {

@@ -208,6 +208,28 @@ on_obstacles_found(GObject *source, GAsyncResult *result, gpointer user_data)
     kvmr_service_call_done(inquiry->self);
 }
 
+/* Anybody may ask, with any profile; only root is shown what others' rules do to it, and may have
+ * them read each time. */
+static void
+on_inquirer_known(GDBusMethodInvocation *invocation, gboolean is_root, gpointer user_data)
+{
+    Inquiry     *inquiry = user_data;
+    KvmrService *self = inquiry->self;
+
+    if (is_root) {
+        kvmr_host_find_obstacles_async(self->host,
+                                       inquiry->question->plan,
+                                       inquiry->question->snapshot,
+                                       on_obstacles_found,
+                                       inquiry);
+        return;
+    }
+    inquiry->answer(self, invocation, inquiry->question);
+    kvmr_question_free(inquiry->question);
+    g_free(inquiry);
+    kvmr_service_call_done(self);
+}
+
 static void
 inquire(KvmrService           *self,
         GDBusMethodInvocation *invocation,
@@ -232,11 +254,7 @@ inquire(KvmrService           *self,
     inquiry->invocation = invocation;
     inquiry->answer = answer;
     inquiry->question = g_steal_pointer(&question);
-    kvmr_host_find_obstacles_async(self->host,
-                                   inquiry->question->plan,
-                                   inquiry->question->snapshot,
-                                   on_obstacles_found,
-                                   inquiry);
+    kvmr_caller_ask_root(invocation, on_inquirer_known, inquiry);
 }
 
 static void
