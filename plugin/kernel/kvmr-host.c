@@ -10,15 +10,17 @@
 #include "kernel/kvmr-drift.h"
 #include "kernel/kvmr-journal.h"
 #include "kernel/kvmr-log.h"
+#include "kernel/kvmr-legacy-reader.h"
+#include "kernel/kvmr-lookup.h"
 #include "kernel/kvmr-netlink.h"
 #include "kernel/kvmr-nft.h"
+#include "kernel/kvmr-outlook.h"
+#include "kernel/kvmr-rules-reader.h"
 #include "kernel/kvmr-step.h"
 #include "kernel/kvmr-sysctl.h"
 #include "kernel/kvmr-watch.h"
+#include "plan/kvmr-flow.h"
 #include "setting/kvmr-error.h"
-
-/* Tables of the older packet filter, which nftables knows nothing of. */
-#define LEGACY_TABLES "/proc/net/ip_tables_names"
 
 struct _KvmrHost {
     KvmrJournal       *journal;
@@ -28,7 +30,25 @@ struct _KvmrHost {
     KvmrConflictWatch *conflicts; /* as @watch */
     KvmrAnnouncer     *announcer;
     KvmrDrift         *drift;
+    KvmrOutlook       *outlook;
+
+    KvmrHostChanged changed; /* NULL until it is wanted */
+    gpointer        user_data;
+
+    /* As the last snapshot found it. */
+    guint filtering; /* KvmrRulesParts of others that may drop what is forwarded */
+    guint nft_changes;
 };
+
+/* What a plan depends on, by what was found in a thread. */
+static void
+on_outlook(gpointer user_data)
+{
+    KvmrHost *self = user_data;
+
+    if (self->changed)
+        self->changed(self->user_data);
+}
 
 KvmrHost *
 kvmr_host_new(const char *runtime_dir, GError **error)
@@ -54,12 +74,14 @@ kvmr_host_new(const char *runtime_dir, GError **error)
     self->nft = g_steal_pointer(&nft);
     self->announcer = kvmr_announcer_new();
     self->drift = kvmr_drift_new();
+    self->outlook = kvmr_outlook_new(on_outlook, self);
     return self;
 }
 
 void
 kvmr_host_free(KvmrHost *self)
 {
+    kvmr_outlook_free(self->outlook);
     kvmr_drift_free(self->drift);
     kvmr_announcer_free(self->announcer);
     g_clear_pointer(&self->conflicts, kvmr_conflict_watch_free);
@@ -76,28 +98,30 @@ kvmr_host_watch(KvmrHost *self, KvmrHostChanged changed, gpointer user_data, GEr
     g_clear_pointer(&self->conflicts, kvmr_conflict_watch_free);
     g_clear_pointer(&self->watch, kvmr_watch_free);
     self->watch = kvmr_watch_new(self->netlink, changed, user_data, error);
+    self->changed = self->watch ? changed : NULL;
+    self->user_data = user_data;
     if (!self->watch)
         return FALSE;
     self->conflicts = kvmr_conflict_watch_new(self->netlink, changed, user_data);
     return TRUE;
 }
 
-/* The older packet filter's rules cannot be looked at here: where it has tables that may track
- * connections, they are taken to do so. */
-static void
-read_legacy_tables(KvmrSnapshot *snapshot)
+/* What others do with packets, in nftables and in the older packet filter. */
+static gboolean
+read_foreign(KvmrHost *self, KvmrSnapshot *snapshot, GError **error)
 {
-    static const char *const tracking[] = {"filter", "mangle", "security", NULL};
-    g_autofree char         *names = NULL;
-    g_auto(GStrv) tables = NULL;
+    KvmrForeign      foreign;
+    KvmrLegacyTables legacy;
 
-    if (!g_file_get_contents(LEGACY_TABLES, &names, NULL, NULL))
-        return;
-    tables = g_strsplit(names, "\n", -1);
-    for (guint i = 0; tables[i]; i++) {
-        snapshot->foreign_nat |= strcmp(tables[i], "nat") == 0;
-        snapshot->foreign_tracking |= g_strv_contains(tracking, tables[i]);
-    }
+    if (!kvmr_nft_read_foreign(self->nft, &foreign, &self->nft_changes, error))
+        return FALSE;
+    legacy = kvmr_legacy_reader_find();
+    snapshot->foreign_nat = foreign.nat || legacy.nat;
+    snapshot->foreign_tracking = foreign.tracking || legacy.tracks;
+    snapshot->obstacles = g_ptr_array_ref(kvmr_outlook_get(self->outlook));
+    self->filtering = (foreign.filters ? KVMR_RULES_NFT : 0) |
+                      (legacy.filters ? KVMR_RULES_LEGACY : 0);
+    return TRUE;
 }
 
 static gboolean
@@ -135,10 +159,8 @@ kvmr_host_snapshot(KvmrHost *self, GError **error)
 
     if (!kvmr_netlink_read(self->netlink, snapshot, error) ||
         !kvmr_sysctl_read_all_forwarding(&snapshot->all_forwarding, error) ||
-        !kvmr_nft_read_foreign(
-            self->nft, &snapshot->foreign_nat, &snapshot->foreign_tracking, error))
+        !read_foreign(self, snapshot, error))
         return NULL;
-    read_legacy_tables(snapshot);
     for (guint i = 0; i < snapshot->links->len; i++)
         complete_link(self, g_ptr_array_index(snapshot->links, i), snapshot);
     if (self->conflicts)
@@ -193,10 +215,32 @@ kvmr_host_read_neighbours(KvmrHost *self, const KvmrLink *link, GError **error)
     return kvmr_netlink_read_neighbours(self->netlink, link->ifindex, link->noarp, error);
 }
 
-gboolean
-kvmr_host_list_rules(KvmrHost *self, char **json, char **text, GError **error)
+void
+kvmr_host_look_out(KvmrHost *self, const KvmrPlan *plan, const KvmrSnapshot *snapshot)
 {
-    return kvmr_nft_list_all(self->nft, json, text, error);
+    kvmr_outlook_update(self->outlook,
+                        self->filtering,
+                        self->nft_changes,
+                        kvmr_flows_new(plan, snapshot, kvmr_lookup_bridge_netfilter()));
+}
+
+gboolean
+kvmr_host_may_be_blocked(KvmrHost *self)
+{
+    return self->filtering != 0;
+}
+
+void
+kvmr_host_find_obstacles_async(KvmrHost           *self,
+                               const KvmrPlan     *plan,
+                               const KvmrSnapshot *snapshot,
+                               GAsyncReadyCallback callback,
+                               gpointer            user_data)
+{
+    kvmr_rules_find_obstacles_async(self->filtering,
+                                    kvmr_flows_new(plan, snapshot, kvmr_lookup_bridge_netfilter()),
+                                    callback,
+                                    user_data);
 }
 
 /* The proxy_delay of these is ours: others' writes to it are followed from now on. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
-#include <glib.h>
+#include <gio/gio.h>
 
 #include "plan/kvmr-plan.h"
 
@@ -73,8 +73,27 @@ char *kvmr_host_read_rules(KvmrHost *self, gboolean *untouched, GError **error);
  * Returns: (transfer full) (element-type guint32) */
 GArray *kvmr_host_read_neighbours(KvmrHost *self, const KvmrLink *link, GError **error);
 
-/** kvmr_host_list_rules: see kvmr_nft_list_all() */
-gboolean kvmr_host_list_rules(KvmrHost *self, char **json, char **text, GError **error);
+/**
+ * kvmr_host_look_out: begins to find out what others' rules drop of the networks of @plan, as far as
+ * something changed since the last time; what is found then is part of the next snapshot, which
+ * kvmr_host_watch()'s callback is called for. It is done in a thread, and not all the time.
+ * @snapshot: the last one
+ */
+void kvmr_host_look_out(KvmrHost *self, const KvmrPlan *plan, const KvmrSnapshot *snapshot);
+
+/** Whether others have rules that may drop what is forwarded, by the last snapshot. */
+gboolean kvmr_host_may_be_blocked(KvmrHost *self);
+
+/**
+ * kvmr_host_find_obstacles_async: what others' rules drop of a plan that is not applied; @callback
+ * ends it with kvmr_rules_find_obstacles_finish()
+ * @snapshot: the last one
+ */
+void kvmr_host_find_obstacles_async(KvmrHost           *self,
+                                    const KvmrPlan     *plan,
+                                    const KvmrSnapshot *snapshot,
+                                    GAsyncReadyCallback callback,
+                                    gpointer            user_data);
 
 /**
  * kvmr_host_announce: gratuitous ARP for the guests of @plan on its uplinks, for those that the

@@ -9,7 +9,6 @@
 
 #include "kernel/kvmr-nl-socket.h"
 
-#define LEGACY_TABLES    "/proc/net/ip_tables_names"
 #define BRIDGE_NETFILTER "/proc/sys/net/bridge/bridge-nf-call-iptables"
 
 /* Of these states is known that somebody answered to the address, now or earlier. */
@@ -238,21 +237,4 @@ gboolean
 kvmr_lookup_bridge_netfilter(void)
 {
     return read_digit(BRIDGE_NETFILTER) != 0;
-}
-
-gboolean
-kvmr_lookup_legacy_filter(void)
-{
-    g_autofree char *names = NULL;
-    g_auto(GStrv) tables = NULL;
-
-    if (!g_file_get_contents(LEGACY_TABLES, &names, NULL, NULL))
-        return FALSE;
-    tables = g_strsplit(names, "\n", -1);
-    for (guint i = 0; tables[i]; i++) {
-        /* A table of type nat has no business dropping. */
-        if (tables[i][0] != '\0' && strcmp(tables[i], "nat") != 0)
-            return TRUE;
-    }
-    return FALSE;
 }

@@ -20,7 +20,5 @@ int           kvmr_lookup_rp_filter(const char *ifname, gpointer self);
 
 /** Whether frames within a bridge pass the hooks of IPv4. */
 gboolean kvmr_lookup_bridge_netfilter(void);
-/** Whether the older packet filter, which nftables knows nothing of, has a table that filters. */
-gboolean kvmr_lookup_legacy_filter(void);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(KvmrLookup, kvmr_lookup_free)

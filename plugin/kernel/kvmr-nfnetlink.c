@@ -187,6 +187,7 @@ kvmr_nfnetlink_read_tables(KvmrNfnetlink *self, gboolean *exists, GError **error
 typedef struct {
     gboolean    nat;
     gboolean    tracking;
+    gboolean    filters;
     GHashTable *forward; /* tables with a forward base chain, see table_key() */
     GHashTable *local;   /* base chains for the host's own packets, see chain_key() */
 } Foreign;
@@ -210,6 +211,25 @@ is_foreign_ipv4(const Parsed *parsed, struct nlattr *table)
            find_own(parsed->family, table) < 0;
 }
 
+/* Of a base chain, to which nothing jumps, its rules are all that uses it. */
+static gboolean
+has_rules(const Parsed *parsed)
+{
+    guint32 rules = 1;
+
+    (void) get_be32(parsed->attributes[NFTA_CHAIN_USE], &rules);
+    return rules > 0;
+}
+
+static gboolean
+may_drop(const Parsed *parsed)
+{
+    guint32 policy = NF_ACCEPT;
+
+    (void) get_be32(parsed->attributes[NFTA_CHAIN_POLICY], &policy);
+    return policy == NF_DROP || has_rules(parsed);
+}
+
 static void
 take_chain(const struct nlmsghdr *hdr, gpointer user_data)
 {
@@ -221,6 +241,7 @@ take_chain(const struct nlmsghdr *hdr, gpointer user_data)
 
     if (!hdr) {
         foreign->nat = FALSE;
+        foreign->filters = FALSE;
         g_hash_table_remove_all(foreign->forward);
         g_hash_table_remove_all(foreign->local);
         return;
@@ -234,10 +255,12 @@ take_chain(const struct nlmsghdr *hdr, gpointer user_data)
 
     table = get_text(parsed.attributes[NFTA_CHAIN_TABLE]);
     chain = get_text(parsed.attributes[NFTA_CHAIN_NAME]);
-    if (g_strcmp0(get_text(parsed.attributes[NFTA_CHAIN_TYPE]), "nat") == 0)
+    if (g_strcmp0(get_text(parsed.attributes[NFTA_CHAIN_TYPE]), "nat") == 0 && has_rules(&parsed))
         foreign->nat = TRUE;
-    if (number == NF_INET_FORWARD)
+    if (number == NF_INET_FORWARD) {
         g_hash_table_add(foreign->forward, table_key(parsed.family, table));
+        foreign->filters |= may_drop(&parsed);
+    }
     if ((number == NF_INET_LOCAL_IN || number == NF_INET_LOCAL_OUT) && chain)
         g_hash_table_add(foreign->local, chain_key(parsed.family, table, chain));
 }
@@ -314,7 +337,7 @@ read_rules(KvmrNfnetlink *self, Foreign *foreign, GError **error)
 }
 
 gboolean
-kvmr_nfnetlink_read_foreign(KvmrNfnetlink *self, gboolean *nat, gboolean *tracking, GError **error)
+kvmr_nfnetlink_read_foreign(KvmrNfnetlink *self, KvmrForeign *found, GError **error)
 {
     g_autoptr(GHashTable) forward = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     g_autoptr(GHashTable) local = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
@@ -325,8 +348,7 @@ kvmr_nfnetlink_read_foreign(KvmrNfnetlink *self, gboolean *nat, gboolean *tracki
         return FALSE;
     if (!foreign.nat && !read_rules(self, &foreign, error))
         return FALSE;
-    *nat = foreign.nat;
-    *tracking = foreign.tracking;
+    *found = (KvmrForeign){foreign.nat, foreign.tracking, foreign.filters};
     return TRUE;
 }
 

@@ -20,14 +20,21 @@ gboolean kvmr_nfnetlink_read_generation(KvmrNfnetlink *self, guint32 *generation
 gboolean kvmr_nfnetlink_read_tables(KvmrNfnetlink *self, gboolean *exists, GError **error);
 
 /**
- * kvmr_nfnetlink_read_foreign: what tables that are not ours do with connections
- * @nat: (out): one has a base chain of type nat for IPv4
- * @tracking: (out): one looks at connection state where it may do so to forwarded IPv4 packets: in
- *   a chain of a table with a forward base chain, unless the chain is for the host's own packets.
- *   Not looked for if @nat: it makes no difference then
+ * KvmrForeign: what tables that are not ours do with IPv4 packets
+ * @nat: one has a base chain of type nat with rules: iptables-nft leaves empty ones behind
+ * @tracking: one looks at connection state where it may do so to forwarded packets: in a chain of a
+ *   table with a forward base chain, unless the chain is for the host's own packets. Not looked for
+ *   if @nat: it makes no difference then
+ * @filters: one has a base chain in forward that may drop: its policy does, or it has rules
  */
-gboolean
-kvmr_nfnetlink_read_foreign(KvmrNfnetlink *self, gboolean *nat, gboolean *tracking, GError **error);
+typedef struct {
+    gboolean nat;
+    gboolean tracking;
+    gboolean filters;
+} KvmrForeign;
+
+/** kvmr_nfnetlink_read_foreign: @foreign: (out) */
+gboolean kvmr_nfnetlink_read_foreign(KvmrNfnetlink *self, KvmrForeign *foreign, GError **error);
 
 /**
  * kvmr_nfnetlink_read_counters: the packets that the named counters of our tables have counted

@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #include "kernel/kvmr-log.h"
-#include "kernel/kvmr-nfnetlink.h"
 #include "setting/kvmr-error.h"
 #include "setting/kvmr-text.h"
 
@@ -20,10 +19,6 @@
 
 /* How often a transaction is sent again that another program's got in the way of. */
 #define COMMIT_TRIES 10
-
-/* How often all rules of a host are listed to get two listings of one moment: it may take seconds.
- */
-#define LISTING_TRIES 2
 
 /* Characters of a refused command that a message shows. */
 #define COMMAND_SHOWN 120
@@ -41,10 +36,10 @@ struct _KvmrNft {
     KvmrRuleset *before; /* what @applied was before the last commit */
     char        *found;  /* or, where that wasn't known: tables of an earlier life, as text */
 
-    gboolean scanned; /* @nat and @tracking are true of generation @scan_generation */
-    guint32  scan_generation;
-    gboolean nat;
-    gboolean tracking;
+    gboolean    scanned; /* @foreign is true of generation @scan_generation */
+    guint32     scan_generation;
+    KvmrForeign foreign;
+    guint       scans;
 };
 
 KvmrNft *
@@ -429,7 +424,7 @@ kvmr_nft_exists(KvmrNft *self, gboolean *exists, GError **error)
 }
 
 gboolean
-kvmr_nft_read_foreign(KvmrNft *self, gboolean *nat, gboolean *tracking, GError **error)
+kvmr_nft_read_foreign(KvmrNft *self, KvmrForeign *foreign, guint *changes, GError **error)
 {
     guint32 generation;
 
@@ -437,74 +432,14 @@ kvmr_nft_read_foreign(KvmrNft *self, gboolean *nat, gboolean *tracking, GError *
         return FALSE;
     if (!self->scanned || self->scan_generation != generation) {
         self->scanned = FALSE;
-        if (!kvmr_nfnetlink_read_foreign(self->netlink, &self->nat, &self->tracking, error))
+        if (!kvmr_nfnetlink_read_foreign(self->netlink, &self->foreign, error))
             return FALSE;
         self->scanned = TRUE;
+        self->scans++;
         self->scan_generation = generation;
     }
-    *nat = self->nat;
-    *tracking = self->tracking;
-    return TRUE;
-}
-
-static gboolean
-list_as(struct nft_ctx *context, unsigned flags, char **listing, GError **error)
-{
-    g_autofree char *shown = NULL;
-    const char      *printed;
-
-    nft_ctx_output_set_flags(context, NFT_CTX_OUTPUT_STATELESS | flags);
-    if (nft_run_cmd_from_buffer(context, "list ruleset\n") == 0) {
-        g_free(*listing);
-        *listing = g_strdup(nft_ctx_get_output_buffer(context));
-        return TRUE;
-    }
-    printed = nft_ctx_get_error_buffer(context);
-    shown = kvmr_text_escape(printed, COMMAND_SHOWN);
-    g_set_error(error,
-                KVMR_ERROR,
-                KVMR_ERROR_KERNEL,
-                _("the rules of this host cannot be listed: %s; %s"),
-                shown,
-                cure(printed));
-    return FALSE;
-}
-
-/* Where others change rules all the time, handles still tell which rule is which. */
-static gboolean
-list_settled(KvmrNft *self, struct nft_ctx *context, char **json, char **text, GError **error)
-{
-    guint32 before, after;
-
-    for (guint try = 0; try < LISTING_TRIES; try++) {
-        if (!kvmr_nfnetlink_read_generation(self->netlink, &before, error) ||
-            !list_as(context, NFT_CTX_OUTPUT_JSON, json, error) ||
-            !list_as(context, NFT_CTX_OUTPUT_HANDLE, text, error) ||
-            !kvmr_nfnetlink_read_generation(self->netlink, &after, error))
-            return FALSE;
-        if (after == before)
-            break;
-    }
-    return TRUE;
-}
-
-gboolean
-kvmr_nft_list_all(KvmrNft *self, char **json, char **text, GError **error)
-{
-    g_autofree char *as_json = NULL;
-    g_autofree char *as_text = NULL;
-    /* Of its own: it goes with all that it holds of a host's rules, which may be tens of MB. */
-    struct nft_ctx *context = nft_ctx_new(NFT_CTX_DEFAULT);
-    gboolean        listed;
-
-    if (!context || nft_ctx_buffer_output(context) != 0 || nft_ctx_buffer_error(context) != 0)
-        g_error("out of memory for nftables");
-    listed = list_settled(self, context, &as_json, &as_text, error);
-    nft_ctx_free(context);
-    if (!listed)
-        return FALSE;
-    *json = g_steal_pointer(&as_json);
-    *text = g_steal_pointer(&as_text);
+    *foreign = self->foreign;
+    *changes = self->scans;
     return TRUE;
 }
 

@@ -3,6 +3,7 @@
 
 #include <glib.h>
 
+#include "kernel/kvmr-nfnetlink.h"
 #include "plan/kvmr-ruleset.h"
 
 /**
@@ -68,16 +69,11 @@ char *kvmr_nft_read_back(KvmrNft *self, gboolean *untouched, GError **error);
 gboolean kvmr_nft_exists(KvmrNft *self, gboolean *exists, GError **error);
 
 /**
- * kvmr_nft_read_foreign: what others have, see #KvmrSnapshot; read anew only if somebody else
- * changed nftables since the last time
+ * kvmr_nft_read_foreign: what others have; read anew only if somebody else changed nftables since
+ * the last time
+ * @changes: (out): another number than the last time if it was
  */
-gboolean kvmr_nft_read_foreign(KvmrNft *self, gboolean *nat, gboolean *tracking, GError **error);
-
-/**
- * kvmr_nft_list_all: the rules of all tables, everybody's, twice and of one moment
- * @json: (out): as JSON; @text: (out): as text with handles
- */
-gboolean kvmr_nft_list_all(KvmrNft *self, char **json, char **text, GError **error);
+gboolean kvmr_nft_read_foreign(KvmrNft *self, KvmrForeign *foreign, guint *changes, GError **error);
 
 /** Returns: (transfer full) (element-type utf8 guint64): packets by counter */
 GHashTable *kvmr_nft_read_counters(KvmrNft *self, GError **error);

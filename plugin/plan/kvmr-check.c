@@ -4,6 +4,7 @@
 #include <glib/gi18n-lib.h>
 #include <string.h>
 
+#include "plan/kvmr-check-forward.h"
 #include "setting/kvmr-ifname.h"
 #include "setting/kvmr-text.h"
 
@@ -401,6 +402,7 @@ kvmr_check_network(KvmrPlanNetwork    *network,
         kvmr_check_second_route,
         kvmr_check_second_answer,
         kvmr_check_duplicate_address,
+        kvmr_check_forward_blocked,
         check_setting_lost,
         check_setting_invalid,
     };

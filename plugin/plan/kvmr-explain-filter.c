@@ -332,17 +332,17 @@ tell_others(KvmrTrail *self, const GPtrArray *verdicts)
                               g_strdup_printf(_("these let it through too: %s"), names->str));
 }
 
-/* The rules of the older packet filter are out of sight. */
+/* The rules of the older packet filter may be out of sight. */
 static void
-tell_legacy(KvmrTrail *self)
+tell_unread(KvmrTrail *self)
 {
-    if (self->world->legacy_filter)
+    if (kvmr_filter_get_unread(self->world->filter))
         (void) kvmr_trail_end(self,
                               "other-tables",
                               KVMR_VERDICT_UNCLEAR,
                               g_strdup(_("this host also has tables of the older packet filter, "
                                          "which may drop it")),
-                              g_strdup(_("iptables-legacy -L -v shows them")));
+                              g_strdup(kvmr_filter_get_unread(self->world->filter)));
 }
 
 gboolean
@@ -375,7 +375,7 @@ kvmr_trail_pass(KvmrTrail *self, KvmrHook hook)
     }
     if (main_hook) {
         tell_others(self, verdicts);
-        tell_legacy(self);
+        tell_unread(self);
     }
     return TRUE;
 }

@@ -54,7 +54,6 @@ typedef struct {
  * @profiles: (element-type KvmrNetwork): that are stored, up or not
  * @filter: the rules of all tables
  * @bridge_netfilter: frames within a bridge pass the IP hooks (bridge-nf-call-iptables)
- * @legacy_filter: the older packet filter has tables, whose rules cannot be looked at
  * @find_way: @in: where the packet comes in, 0 if the host sends it
  * @find_neighbour: what is known of @addr on a link
  * @get_rp_filter: of a link, together with that of all: 0, 1 (strict) or 2 (loose)
@@ -68,7 +67,6 @@ typedef struct {
     const GPtrArray    *profiles;
     const KvmrFilter   *filter;
     gboolean            bridge_netfilter;
-    gboolean            legacy_filter;
     KvmrWay (*find_way)(int in, guint32 src, guint32 dst, gpointer user_data);
     KvmrNeighbour (*find_neighbour)(int ifindex, guint32 addr, gpointer user_data);
     int (*get_rp_filter)(const char *ifname, gpointer user_data);

@@ -6,8 +6,9 @@
 #include "plan/kvmr-filter.h"
 
 /* For the files of the filter itself: kvmr-filter.c reads the listing, kvmr-filter-walk.c goes
- * through chains, kvmr-filter-match.c tells whether an expression is true of a packet, and
- * kvmr-filter-value.c what the packet has in a field. */
+ * through chains, kvmr-filter-others.c asks those that are not ours, kvmr-filter-match.c tells
+ * whether an expression is true of a packet, and kvmr-filter-value.c what the packet has in a
+ * field. */
 
 typedef enum {
     KVMR_TRUTH_NO,
@@ -35,8 +36,9 @@ typedef struct {
 } KvmrFilterTable;
 
 struct _KvmrFilter {
-    JsonNode  *root;
+    GPtrArray *nodes;  /* of JsonNode: what the tables refer to */
     GPtrArray *tables; /* of KvmrFilterTable */
+    char      *unread; /* why it does not have all of the host's rules; NULL: it does */
 };
 
 /** What is met on the way, and what for. */
@@ -45,6 +47,26 @@ typedef struct {
     KvmrFilterPacket      *packet;
     KvmrFilterVerdict     *verdict;
 } KvmrFilterScope;
+
+typedef struct {
+    const KvmrFilterTable *table;
+    const KvmrFilterChain *chain;
+} KvmrFilterBase;
+
+/** Returns: (transfer full) (element-type KvmrFilterBase): the base chains of a hook that @packet
+ * meets, in their order. */
+GArray *
+kvmr_filter_find_bases(const KvmrFilter *self, KvmrHook hook, const KvmrFilterPacket *packet);
+
+/** What a base chain says. @opened: (nullable): a chain that is taken to begin with a rule that
+ * accepts. Returns: (transfer full) */
+KvmrFilterVerdict *kvmr_filter_ask(const KvmrFilterTable *table,
+                                   const KvmrFilterChain *chain,
+                                   const KvmrFilterChain *opened,
+                                   KvmrFilterPacket      *packet);
+void               kvmr_filter_verdict_free(KvmrFilterVerdict *verdict);
+
+gboolean kvmr_filter_is_ours(const KvmrFilterTable *table);
 
 typedef enum {
     KVMR_VALUE_KIND_ABSENT,  /* the packet has no such field: no match, not even an unequal one */

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "plan/kvmr-filter-private.h"
+#include "plan/kvmr-legacy.h"
 #include "plan/kvmr-ruleset.h"
 
 /* How deep chains may jump; the kernel allows 16. */
@@ -27,6 +28,7 @@ typedef struct {
     guint                  rules;   /* that were walked through */
     gboolean               certain; /* the packet is here for sure */
     const char            *unclear_rule;
+    const KvmrFilterChain *opened; /* taken to begin with a rule that accepts */
 } Walk;
 
 static guint walk_chain(Walk *self, const KvmrFilterChain *chain);
@@ -37,6 +39,8 @@ rule_text(const Walk *self, JsonObject *rule)
     const gint64 handle = kvmr_json_number(rule, "handle");
     const char  *text = g_hash_table_lookup(self->scope.table->texts, &handle);
 
+    if (!text)
+        text = kvmr_json_string(rule, "text");
     return text ? text : "";
 }
 
@@ -372,6 +376,10 @@ walk_chain(Walk *self, const KvmrFilterChain *chain)
     guint    result = 0;
 
     self->chain = chain;
+    if (chain == self->opened) {
+        note_outcome(self, KVMR_OUTCOME_ACCEPT, "accept");
+        return KVMR_OUTCOME_ACCEPT;
+    }
     for (guint i = 0; i < chain->rules->len; i++) {
         guint outcome = walk_rule(self, g_ptr_array_index(chain->rules, i));
 
@@ -389,8 +397,8 @@ walk_chain(Walk *self, const KvmrFilterChain *chain)
     return result | GOES_ON;
 }
 
-static void
-verdict_free(KvmrFilterVerdict *verdict)
+void
+kvmr_filter_verdict_free(KvmrFilterVerdict *verdict)
 {
     g_free(verdict->rule);
     g_free(verdict->unclear);
@@ -406,23 +414,31 @@ element_free(KvmrFilterElement *element)
     g_free(element);
 }
 
-static gboolean
-is_table_of_ours(const KvmrFilterTable *table)
+gboolean
+kvmr_filter_is_ours(const KvmrFilterTable *table)
 {
     return strcmp(table->name, KVMR_TABLE) == 0 &&
            (strcmp(table->family, "ip") == 0 || strcmp(table->family, "arp") == 0);
 }
 
-static KvmrFilterVerdict *
-ask(const KvmrFilterTable *table, const KvmrFilterChain *chain, KvmrFilterPacket *packet)
+KvmrFilterVerdict *
+kvmr_filter_ask(const KvmrFilterTable *table,
+                const KvmrFilterChain *chain,
+                const KvmrFilterChain *opened,
+                KvmrFilterPacket      *packet)
 {
     KvmrFilterVerdict *verdict = g_new0(KvmrFilterVerdict, 1);
-    Walk               self = {.scope = {table, packet, verdict}, .chain = chain, .certain = TRUE};
+    Walk               self = {
+                      .scope = {table, packet, verdict},
+                      .chain = chain,
+                      .certain = TRUE,
+                      .opened = opened,
+    };
 
     verdict->family = table->family;
     verdict->table = table->name;
     verdict->base = chain->name;
-    verdict->ours = is_table_of_ours(table);
+    verdict->ours = kvmr_filter_is_ours(table);
     verdict->elements = g_ptr_array_new_with_free_func((GDestroyNotify) element_free);
     if (walk_chain(&self, chain) & GOES_ON) {
         self.chain = chain;
@@ -436,15 +452,10 @@ ask(const KvmrFilterTable *table, const KvmrFilterChain *chain, KvmrFilterPacket
     return verdict;
 }
 
-typedef struct {
-    const KvmrFilterTable *table;
-    const KvmrFilterChain *chain;
-} Base;
-
 static int
 compare_bases(gconstpointer a, gconstpointer b)
 {
-    const Base *left = a, *right = b;
+    const KvmrFilterBase *left = a, *right = b;
 
     if (left->chain->priority != right->chain->priority)
         return left->chain->priority < right->chain->priority ? -1 : 1;
@@ -453,13 +464,13 @@ compare_bases(gconstpointer a, gconstpointer b)
 
 static const struct {
     const char *hook;
-    const char *families[3];
+    const char *families[4];
 } hooks[] = {
-    [KVMR_HOOK_PREROUTING] = {"prerouting", {"ip", "inet"}},
-    [KVMR_HOOK_INPUT] = {"input", {"ip", "inet"}},
-    [KVMR_HOOK_FORWARD] = {"forward", {"ip", "inet"}},
-    [KVMR_HOOK_OUTPUT] = {"output", {"ip", "inet"}},
-    [KVMR_HOOK_POSTROUTING] = {"postrouting", {"ip", "inet"}},
+    [KVMR_HOOK_PREROUTING] = {"prerouting", {"ip", "inet", KVMR_LEGACY_FAMILY}},
+    [KVMR_HOOK_INPUT] = {"input", {"ip", "inet", KVMR_LEGACY_FAMILY}},
+    [KVMR_HOOK_FORWARD] = {"forward", {"ip", "inet", KVMR_LEGACY_FAMILY}},
+    [KVMR_HOOK_OUTPUT] = {"output", {"ip", "inet", KVMR_LEGACY_FAMILY}},
+    [KVMR_HOOK_POSTROUTING] = {"postrouting", {"ip", "inet", KVMR_LEGACY_FAMILY}},
     [KVMR_HOOK_INGRESS] = {"ingress", {"netdev", "inet"}},
     [KVMR_HOOK_EGRESS] = {"egress", {"netdev"}},
     [KVMR_HOOK_BRIDGE_PREROUTING] = {"prerouting", {"bridge"}},
@@ -487,10 +498,10 @@ is_there(const KvmrFilterChain *chain, KvmrHook hook, const KvmrFilterPacket *pa
 
 /* Of the same priority the kernel asks them in the order of their making, which is the listing's
  * order within a family. */
-static GArray *
-find_bases(const KvmrFilter *self, KvmrHook hook, const KvmrFilterPacket *packet)
+GArray *
+kvmr_filter_find_bases(const KvmrFilter *self, KvmrHook hook, const KvmrFilterPacket *packet)
 {
-    GArray *bases = g_array_new(FALSE, FALSE, sizeof(Base));
+    GArray *bases = g_array_new(FALSE, FALSE, sizeof(KvmrFilterBase));
 
     for (guint i = 0; i < self->tables->len; i++) {
         KvmrFilterTable *table = g_ptr_array_index(self->tables, i);
@@ -499,7 +510,7 @@ find_bases(const KvmrFilter *self, KvmrHook hook, const KvmrFilterPacket *packet
             continue;
         for (guint j = 0; j < table->chains->len; j++) {
             KvmrFilterChain *chain = g_ptr_array_index(table->chains, j);
-            Base             base = {table, chain};
+            KvmrFilterBase   base = {table, chain};
 
             if (g_strcmp0(chain->hook, hooks[hook].hook) == 0 && is_there(chain, hook, packet))
                 g_array_append_val(bases, base);
@@ -512,14 +523,14 @@ find_bases(const KvmrFilter *self, KvmrHook hook, const KvmrFilterPacket *packet
 GPtrArray *
 kvmr_filter_pass(const KvmrFilter *self, KvmrHook hook, KvmrFilterPacket *packet)
 {
-    GPtrArray *verdicts = g_ptr_array_new_with_free_func((GDestroyNotify) verdict_free);
-    g_autoptr(GArray) bases = find_bases(self, hook, packet);
+    GPtrArray *verdicts = g_ptr_array_new_with_free_func((GDestroyNotify) kvmr_filter_verdict_free);
+    g_autoptr(GArray) bases = kvmr_filter_find_bases(self, hook, packet);
     gboolean rewritten = FALSE;
 
     for (guint i = 0; i < bases->len; i++) {
-        const Base        *base = &g_array_index(bases, Base, i);
-        gboolean           is_nat = g_strcmp0(base->chain->type, "nat") == 0;
-        KvmrFilterVerdict *verdict;
+        const KvmrFilterBase *base = &g_array_index(bases, KvmrFilterBase, i);
+        gboolean              is_nat = g_strcmp0(base->chain->type, "nat") == 0;
+        KvmrFilterVerdict    *verdict;
 
         if ((hook == KVMR_HOOK_PREROUTING || hook == KVMR_HOOK_OUTPUT) &&
             base->chain->priority >= PRIORITY_CONNTRACK)
@@ -527,7 +538,7 @@ kvmr_filter_pass(const KvmrFilter *self, KvmrHook hook, KvmrFilterPacket *packet
         /* Only what begins a connection comes to these, and only as long as none rewrites it. */
         if (is_nat && (packet->untracked || packet->established || rewritten))
             continue;
-        verdict = ask(base->table, base->chain, packet);
+        verdict = kvmr_filter_ask(base->table, base->chain, NULL, packet);
         rewritten |= verdict->nat != KVMR_NAT_NONE && !verdict->nat_unclear;
         g_ptr_array_add(verdicts, verdict);
         if (verdict->outcome == KVMR_OUTCOME_DROP)

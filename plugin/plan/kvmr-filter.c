@@ -188,6 +188,13 @@ add_objects(KvmrFilter *self, JsonArray *objects, gsize kind)
     }
 }
 
+static void
+add_all(KvmrFilter *self, JsonArray *objects)
+{
+    for (gsize kind = 0; kind < G_N_ELEMENTS(kinds); kind++)
+        add_objects(self, objects, kind);
+}
+
 /* "table ip filter { # handle 1": the words after "table" are family and name. */
 static KvmrFilterTable *
 table_of_line(const KvmrFilter *self, const char *line)
@@ -279,10 +286,10 @@ kvmr_filter_new(const char *json, const char *text, GError **error)
         return NULL;
     }
     self = g_new0(KvmrFilter, 1);
-    self->root = g_steal_pointer(&root);
+    self->nodes = g_ptr_array_new_with_free_func((GDestroyNotify) json_node_unref);
     self->tables = g_ptr_array_new_with_free_func((GDestroyNotify) table_free);
-    for (gsize kind = 0; kind < G_N_ELEMENTS(kinds); kind++)
-        add_objects(self, objects, kind);
+    g_ptr_array_add(self->nodes, g_steal_pointer(&root));
+    add_all(self, objects);
     read_texts(self, text);
     return self;
 }
@@ -291,8 +298,29 @@ void
 kvmr_filter_free(KvmrFilter *self)
 {
     g_ptr_array_unref(self->tables);
-    g_clear_pointer(&self->root, json_node_unref);
+    g_ptr_array_unref(self->nodes);
+    g_free(self->unread);
     g_free(self);
+}
+
+void
+kvmr_filter_add(KvmrFilter *self, JsonNode *objects)
+{
+    g_ptr_array_add(self->nodes, objects);
+    add_all(self, json_node_get_array(objects));
+}
+
+void
+kvmr_filter_set_unread(KvmrFilter *self, const char *reason)
+{
+    if (!self->unread)
+        self->unread = g_strdup(reason);
+}
+
+const char *
+kvmr_filter_get_unread(const KvmrFilter *self)
+{
+    return self->unread;
 }
 
 gboolean

@@ -12,6 +12,8 @@
  */
 typedef struct _KvmrFilter KvmrFilter;
 
+struct _JsonNode;
+
 /** The hooks of an IPv4 packet, those of its frame on a link or in a bridge, and that of an ARP
  * reply of this host. */
 typedef enum {
@@ -115,6 +117,14 @@ typedef struct {
 KvmrFilter *kvmr_filter_new(const char *json, const char *text, GError **error);
 void        kvmr_filter_free(KvmrFilter *self);
 
+/** kvmr_filter_add: more tables, such as kvmr_legacy_to_json() gives; @objects: (transfer full) */
+void kvmr_filter_add(KvmrFilter *self, struct _JsonNode *objects);
+
+/** kvmr_filter_set_unread: there are rules that could not be read, and why; the first is kept */
+void kvmr_filter_set_unread(KvmrFilter *self, const char *reason);
+/** Returns: (nullable): NULL if all rules of the host are here */
+const char *kvmr_filter_get_unread(const KvmrFilter *self);
+
 /** Whether there is a table of ours for IPv4. */
 gboolean kvmr_filter_has_ours(const KvmrFilter *self);
 
@@ -125,6 +135,25 @@ gboolean kvmr_filter_has_ours(const KvmrFilter *self);
  *   the order of their priority, up to one that surely drops it; refers to @self
  */
 GPtrArray *kvmr_filter_pass(const KvmrFilter *self, KvmrHook hook, KvmrFilterPacket *packet);
+
+/**
+ * kvmr_filter_ask_others: what each base chain of the forward hook that is not ours says about
+ * @packet, whatever those before it say
+ * Returns: (transfer full) (element-type KvmrFilterVerdict): refers to @self
+ */
+GPtrArray *kvmr_filter_ask_others(const KvmrFilter *self, const KvmrFilterPacket *packet);
+
+/**
+ * kvmr_filter_would_open: whether @verdict's base chain would let @packet through if a chain of the
+ * same table, @chain, began with a rule that accepts it
+ */
+gboolean kvmr_filter_would_open(const KvmrFilter        *self,
+                                const KvmrFilterVerdict *verdict,
+                                const char              *chain,
+                                const KvmrFilterPacket  *packet);
+
+/** Whether the table that a verdict is of is one that iptables-nft works with. */
+gboolean kvmr_filter_is_iptables(const KvmrFilter *self, const KvmrFilterVerdict *verdict);
 
 /** Returns: (transfer none) (nullable): the last element met in a set whose name begins so. */
 const KvmrFilterElement *kvmr_filter_verdict_find(const KvmrFilterVerdict *self,

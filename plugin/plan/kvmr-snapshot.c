@@ -35,6 +35,7 @@ kvmr_snapshot_free(KvmrSnapshot *self)
     g_array_unref(self->routes);
     g_array_unref(self->proxies);
     g_array_unref(self->conflicts);
+    g_clear_pointer(&self->obstacles, g_ptr_array_unref);
     g_free(self);
 }
 

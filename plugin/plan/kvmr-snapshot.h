@@ -104,9 +104,11 @@ typedef struct {
  *   its members
  * @all_forwarding: net.ipv4.conf.all.forwarding: somebody made the whole host a router
  * @policy_routing: there are `ip rule`s besides the kernel's three
- * @foreign_nat: a table that is not ours has a base chain of type nat
+ * @foreign_nat: a table that is not ours has a base chain of type nat with rules
  * @foreign_tracking: a table that is not ours looks at connection state in a forward chain; not
  * looked for where @foreign_nat is true already
+ * @obstacles: (nullable): of #KvmrObstacle: what others drop of the networks' traffic, as far as it
+ * is known yet; NULL: nothing
  */
 typedef struct {
     GPtrArray *links;
@@ -118,6 +120,7 @@ typedef struct {
     gboolean   policy_routing;
     gboolean   foreign_nat;
     gboolean   foreign_tracking;
+    GPtrArray *obstacles;
 } KvmrSnapshot;
 
 KvmrSnapshot *kvmr_snapshot_new(void);

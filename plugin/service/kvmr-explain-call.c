@@ -2,7 +2,6 @@
 #include "service/kvmr-explain-call.h"
 
 #include <glib/gi18n-lib.h>
-#include <malloc.h>
 #include <netinet/in.h>
 #include <string.h>
 
@@ -168,30 +167,30 @@ answer(const KvmrExplanation *explanation)
                          steps_to_variant(explanation->steps));
 }
 
-static KvmrFilter *
-read_filter(KvmrHost *host, GError **error)
+gboolean
+kvmr_explain_verify(GVariant *parameters, GError **error)
 {
-    g_autofree char *json = NULL;
-    g_autofree char *text = NULL;
+    g_autoptr(GVariant) given = NULL;
+    const char *src, *dst;
+    KvmrPacket  packet;
 
-    if (!kvmr_host_list_rules(host, &json, &text, error))
-        return NULL;
-    return kvmr_filter_new(json, text, error);
+    g_variant_get(parameters, "(&s&s@a{sv})", &src, &dst, &given);
+    return read_packet(src, dst, given, &packet, error);
 }
 
-static GVariant *
-explain(GVariant               *parameters,
-        const KvmrExplainState *state,
-        KvmrSource             *source,
-        KvmrHost               *host,
-        GError                **error)
+GVariant *
+kvmr_explain_call(GVariant               *parameters,
+                  const KvmrExplainState *state,
+                  KvmrSource             *source,
+                  KvmrHost               *host,
+                  const KvmrFilter       *filter,
+                  GError                **error)
 {
     g_autoptr(GVariant) given = NULL;
     g_autoptr(GPtrArray) profiles = NULL;
     g_autoptr(KvmrLookup) lookup = NULL;
     g_autoptr(KvmrSnapshot) snapshot = NULL;
     g_autoptr(KvmrPlan) plan = NULL;
-    g_autoptr(KvmrFilter) filter = NULL;
     g_autoptr(KvmrExplanation) explanation = NULL;
     KvmrWorld   world = {0};
     KvmrPacket  packet;
@@ -202,8 +201,7 @@ explain(GVariant               *parameters,
         return NULL;
     lookup = kvmr_lookup_new(error);
     snapshot = lookup ? kvmr_host_snapshot(host, error) : NULL;
-    filter = snapshot ? read_filter(host, error) : NULL;
-    if (!filter)
+    if (!snapshot)
         return NULL;
 
     plan = kvmr_plan_new(state->networks, snapshot);
@@ -216,7 +214,6 @@ explain(GVariant               *parameters,
         .profiles = profiles,
         .filter = filter,
         .bridge_netfilter = kvmr_lookup_bridge_netfilter(),
-        .legacy_filter = kvmr_lookup_legacy_filter(),
         .find_way = kvmr_lookup_way,
         .find_neighbour = kvmr_lookup_neighbour,
         .get_rp_filter = kvmr_lookup_rp_filter,
@@ -224,20 +221,4 @@ explain(GVariant               *parameters,
     };
     explanation = kvmr_explain(&world, &packet, error);
     return explanation ? answer(explanation) : NULL;
-}
-
-GVariant *
-kvmr_explain_call(GVariant               *parameters,
-                  const KvmrExplainState *state,
-                  KvmrSource             *source,
-                  KvmrHost               *host,
-                  GError                **error)
-{
-    GVariant *answered = explain(parameters, state, source, host, error);
-
-    /* The rules of a whole host may have taken tens of MB, which the service never needs else. */
-#ifdef __GLIBC__
-    (void) malloc_trim(0);
-#endif
-    return answered;
 }

@@ -4,6 +4,7 @@
 #include <gio/gio.h>
 
 #include "kernel/kvmr-host.h"
+#include "plan/kvmr-filter.h"
 #include "service/kvmr-source.h"
 
 /**
@@ -19,13 +20,21 @@ typedef struct {
 } KvmrExplainState;
 
 /**
+ * kvmr_explain_verify: whether the parameters of the method Explain, (ssa{sv}), are understood
+ * @error: %KVMR_ERROR_INVALID for what is no address, option or value
+ */
+gboolean kvmr_explain_verify(GVariant *parameters, GError **error);
+
+/**
  * kvmr_explain_call: answers the method Explain; reads the host, changes nothing
  * @parameters: of the call, (ssa{sv})
- * @error: %KVMR_ERROR_INVALID for what is no address, option or value; %KVMR_ERROR_KERNEL
+ * @filter: everybody's rules, see kvmr_rules_read_async(): that takes long
+ * @error: %KVMR_ERROR_INVALID as above, or where an interface is not there; %KVMR_ERROR_KERNEL
  * Returns: (transfer floating): (ssaa{sv})
  */
 GVariant *kvmr_explain_call(GVariant               *parameters,
                             const KvmrExplainState *state,
                             KvmrSource             *source,
                             KvmrHost               *host,
+                            const KvmrFilter       *filter,
                             GError                **error);

@@ -65,9 +65,19 @@ kvmr_question_new_for(KvmrNetwork *network, GPtrArray *networks, KvmrHost *host,
     self->index = make_room(networks, network->profile->uuid);
     kvmr_pretend_up(snapshot, network);
     g_ptr_array_insert(networks, (int) self->index, kvmr_network_ref(network));
+    self->networks = g_ptr_array_ref(networks);
     self->plan = kvmr_plan_new(networks, snapshot);
     self->snapshot = g_steal_pointer(&snapshot);
     return self;
+}
+
+void
+kvmr_question_set_obstacles(KvmrQuestion *self, GPtrArray *obstacles)
+{
+    g_clear_pointer(&self->snapshot->obstacles, g_ptr_array_unref);
+    self->snapshot->obstacles = obstacles;
+    kvmr_plan_free(self->plan);
+    self->plan = kvmr_plan_new(self->networks, self->snapshot);
 }
 
 KvmrQuestion *
@@ -84,6 +94,7 @@ kvmr_question_free(KvmrQuestion *self)
 {
     kvmr_plan_free(self->plan);
     kvmr_snapshot_free(self->snapshot);
+    g_ptr_array_unref(self->networks);
     g_free(self);
 }
 

@@ -6,9 +6,10 @@
 
 /**
  * KvmrQuestion: what would be if a profile were up, beside the networks that are
- * @plan: of all of them; @index: the profile's place among its networks
+ * @plan: of all of them, @networks; @index: the profile's place among its networks
  */
 typedef struct {
+    GPtrArray    *networks;
     KvmrSnapshot *snapshot;
     KvmrPlan     *plan;
     guint         index;
@@ -27,6 +28,12 @@ KvmrQuestion *kvmr_question_new(
 /** kvmr_question_new_for: the same about a network. @network: (transfer none) */
 KvmrQuestion *
 kvmr_question_new_for(KvmrNetwork *network, GPtrArray *networks, KvmrHost *host, GError **error);
+
+/**
+ * kvmr_question_set_obstacles: plans again, with what others' rules drop
+ * @obstacles: (element-type KvmrObstacle) (transfer full)
+ */
+void kvmr_question_set_obstacles(KvmrQuestion *self, GPtrArray *obstacles);
 
 /** Whether @profile is the text of one, not the name of one that the source knows. */
 gboolean kvmr_question_is_text(const char *profile);

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "kernel/kvmr-log.h"
+#include "kernel/kvmr-rules-reader.h"
 #include "service/kvmr-explain-call.h"
 #include "service/kvmr-network-object.h"
 #include "service/kvmr-question.h"
@@ -147,28 +148,112 @@ ask(KvmrService *self, const char *profile, GError **error)
     return kvmr_question_new(profile, networks, self->source, self->host, error);
 }
 
+/* A question that waits for what others' rules do to the traffic of the profile. */
+typedef struct {
+    KvmrService           *self;
+    GDBusMethodInvocation *invocation;
+    KvmrQuestion          *question;
+    void (*answer)(KvmrService *self, GDBusMethodInvocation *invocation, KvmrQuestion *question);
+} Inquiry;
+
+static void
+on_obstacles_found(GObject *source, GAsyncResult *result, gpointer user_data)
+{
+    g_autofree Inquiry *inquiry = user_data;
+    g_autoptr(KvmrQuestion) question = inquiry->question;
+    g_autoptr(GError) error = NULL;
+    GPtrArray *obstacles = kvmr_rules_find_obstacles_finish(result, &error);
+
+    /* Without them everything else still is an answer. */
+    if (obstacles)
+        kvmr_question_set_obstacles(question, obstacles);
+    else
+        kvmr_log(KVMR_MESSAGE_NOT_READ, NULL, "%s", error->message);
+    inquiry->answer(inquiry->self, inquiry->invocation, question);
+    kvmr_service_call_done(inquiry->self);
+}
+
+/* Anybody may ask, with any profile; only root is shown what others' rules do to it, and may have
+ * them read each time. */
+static void
+on_inquirer_known(GDBusMethodInvocation *invocation,
+                  guint32                uid,
+                  const char            *refusal,
+                  gpointer               user_data)
+{
+    Inquiry     *inquiry = user_data;
+    KvmrService *self = inquiry->self;
+
+    if (!refusal) {
+        kvmr_host_find_obstacles_async(self->host,
+                                       inquiry->question->plan,
+                                       inquiry->question->snapshot,
+                                       on_obstacles_found,
+                                       inquiry);
+        return;
+    }
+    inquiry->answer(self, invocation, inquiry->question);
+    kvmr_question_free(inquiry->question);
+    g_free(inquiry);
+    kvmr_service_call_done(self);
+}
+
+static void
+inquire(KvmrService           *self,
+        GDBusMethodInvocation *invocation,
+        const char            *profile,
+        void (*answer)(KvmrService *, GDBusMethodInvocation *, KvmrQuestion *))
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(KvmrQuestion) question = ask(self, profile, &error);
+    Inquiry *inquiry;
+
+    if (!question) {
+        g_dbus_method_invocation_return_gerror(invocation, error);
+        return;
+    }
+    if (!kvmr_host_may_be_blocked(self->host)) {
+        answer(self, invocation, question);
+        return;
+    }
+    kvmr_service_call_begin(self);
+    inquiry = g_new0(Inquiry, 1);
+    inquiry->self = self;
+    inquiry->invocation = invocation;
+    inquiry->answer = answer;
+    inquiry->question = g_steal_pointer(&question);
+    kvmr_rights_ask(self->rights, invocation, NULL, on_inquirer_known, inquiry);
+}
+
+static void
+answer_check(KvmrService *self, GDBusMethodInvocation *invocation, KvmrQuestion *question)
+{
+    const KvmrPlanNetwork *planned = kvmr_question_get_planned(question);
+
+    if (planned->state == KVMR_STATE_FAILED && planned->findings->len == 0)
+        g_dbus_method_invocation_return_error(
+            invocation, KVMR_ERROR, KVMR_ERROR_NOT_ROUTED, "%s", planned->reason);
+    else
+        kvmr_dbus_kvm_routed_complete_check(
+            self->skeleton, invocation, kvmr_findings_to_variant(planned->findings));
+}
+
 static gboolean
 on_check(KvmrDBusKvmRouted     *skeleton,
          GDBusMethodInvocation *invocation,
          const char            *profile,
          KvmrService           *self)
 {
-    g_autoptr(GError) error = NULL;
-    g_autoptr(KvmrQuestion) question = ask(self, profile, &error);
-    const KvmrPlanNetwork *planned;
-
-    if (!question) {
-        g_dbus_method_invocation_return_gerror(invocation, error);
-        return TRUE;
-    }
-    planned = kvmr_question_get_planned(question);
-    if (planned->state == KVMR_STATE_FAILED && planned->findings->len == 0)
-        g_dbus_method_invocation_return_error(
-            invocation, KVMR_ERROR, KVMR_ERROR_NOT_ROUTED, "%s", planned->reason);
-    else
-        kvmr_dbus_kvm_routed_complete_check(
-            skeleton, invocation, kvmr_findings_to_variant(planned->findings));
+    inquire(self, invocation, profile, answer_check);
     return TRUE;
+}
+
+static void
+answer_plan(KvmrService *self, GDBusMethodInvocation *invocation, KvmrQuestion *question)
+{
+    g_autofree char *text = kvmr_plan_to_text(question->plan, question->snapshot);
+
+    kvmr_dbus_kvm_routed_complete_plan(self->skeleton, invocation, text);
 }
 
 static gboolean
@@ -177,46 +262,59 @@ on_plan(KvmrDBusKvmRouted     *skeleton,
         const char            *profile,
         KvmrService           *self)
 {
-    g_autoptr(GError) error = NULL;
-    g_autoptr(KvmrQuestion) question = ask(self, profile, &error);
-    g_autofree char *text = NULL;
-
-    if (!question) {
-        g_dbus_method_invocation_return_gerror(invocation, error);
-        return TRUE;
-    }
-    text = kvmr_plan_to_text(question->plan, question->snapshot);
-    kvmr_dbus_kvm_routed_complete_plan(skeleton, invocation, text);
+    inquire(self, invocation, profile, answer_plan);
     return TRUE;
+}
+
+static void
+on_rules_read(GObject *source, GAsyncResult *result, gpointer user_data)
+{
+    g_autofree Call *call = user_data;
+    KvmrService     *self = call->self;
+    g_autoptr(GError) error = NULL;
+    KvmrFilter *filter = kvmr_rules_read_finish(result, &error);
+    g_autoptr(GPtrArray) networks = kvmr_service_get_networks(self);
+    const KvmrExplainState state = {networks, self->failure ? self->routed : NULL, self->failure};
+    GVariant              *answer = NULL;
+
+    if (filter)
+        answer = kvmr_explain_call(g_dbus_method_invocation_get_parameters(call->invocation),
+                                   &state,
+                                   self->source,
+                                   self->host,
+                                   filter,
+                                   &error);
+    if (answer)
+        g_dbus_method_invocation_return_value(call->invocation, answer);
+    else
+        g_dbus_method_invocation_return_gerror(call->invocation, error);
+    g_clear_pointer(&filter, kvmr_filter_free);
+    kvmr_rules_give_back_memory();
+    kvmr_service_call_done(self);
 }
 
 static void
 on_asker_allowed(KvmrService *self, GDBusMethodInvocation *invocation, guint32 uid)
 {
-    g_autoptr(GPtrArray) networks = NULL;
     g_autoptr(GError) error = NULL;
-    KvmrExplainState state;
-    GVariant        *answer;
+    Call *call;
 
+    if (!kvmr_explain_verify(g_dbus_method_invocation_get_parameters(invocation), &error)) {
+        g_dbus_method_invocation_return_gerror(invocation, error);
+        kvmr_service_call_done(self);
+        return;
+    }
     /* Rules that are still to be applied would be missed. */
     if (self->reconcile_id)
         kvmr_service_reconcile(self);
-    networks = kvmr_service_get_networks(self);
-    state = (KvmrExplainState){networks, self->failure ? self->routed : NULL, self->failure};
-    answer = kvmr_explain_call(g_dbus_method_invocation_get_parameters(invocation),
-                               &state,
-                               self->source,
-                               self->host,
-                               &error);
-    if (answer)
-        g_dbus_method_invocation_return_value(invocation, answer);
-    else
-        g_dbus_method_invocation_return_gerror(invocation, error);
-    kvmr_service_call_done(self);
+    kvmr_service_look_out(self);
+    call = g_new0(Call, 1);
+    call->self = self;
+    call->invocation = invocation;
+    kvmr_rules_read_async(on_rules_read, call);
 }
 
-/* Not for everybody: it shows the rules of others, which the kernel shows to root only, and nothing
- * else is answered while it reads all that a host has. */
+/* Not for everybody: it shows the rules of others, which the kernel shows to root only. */
 static gboolean
 on_explain(KvmrDBusKvmRouted     *skeleton,
            GDBusMethodInvocation *invocation,

@@ -41,6 +41,10 @@ struct _KvmrService {
  */
 void kvmr_service_reconcile(KvmrService *self);
 
+/** kvmr_service_look_out: begins to find out what others' rules drop, see kvmr_host_look_out(): of
+ * iptables-legacy no event tells, so that it is looked at when somebody asks. */
+void kvmr_service_look_out(KvmrService *self);
+
 /**
  * kvmr_service_get_networks: what is to be routed at this moment
  * Returns: (transfer full) (element-type KvmrNetwork)

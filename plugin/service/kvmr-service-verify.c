@@ -85,6 +85,7 @@ on_verifier_allowed(KvmrService *self, GDBusMethodInvocation *invocation, guint3
     /* What is known to have changed is no difference, but still to be applied. */
     if (self->reconcile_id)
         kvmr_service_reconcile(self);
+    kvmr_service_look_out(self);
     networks = kvmr_service_get_networks(self);
     call = g_new0(Call, 1);
     call->self = self;

@@ -303,6 +303,7 @@ kvmr_service_reconcile(KvmrService *self)
             kvmr_log(KVMR_MESSAGE_APPLIED, NULL, _("the host is as it shall be again"));
         retry_no_more(self);
         kvmr_host_announce(self->host, plan, snapshot, changed);
+        kvmr_host_look_out(self->host, plan, snapshot);
     } else {
         read_again(self, networks, &plan, &snapshot);
         kvmr_plan_set_failed(plan, self->routed, error->message);
@@ -326,6 +327,19 @@ kvmr_service_reconcile(KvmrService *self)
             changed ? "changed" : "unchanged",
             applied - start,
             g_get_monotonic_time() - start);
+}
+
+void
+kvmr_service_look_out(KvmrService *self)
+{
+    g_autoptr(GPtrArray) networks = kvmr_service_get_networks(self);
+    g_autoptr(KvmrSnapshot) snapshot = kvmr_host_snapshot(self->host, NULL);
+    g_autoptr(KvmrPlan) plan = NULL;
+
+    if (!snapshot)
+        return;
+    plan = kvmr_plan_new(networks, snapshot);
+    kvmr_host_look_out(self->host, plan, snapshot);
 }
 
 KvmrDBusKvmRoutedNetwork *

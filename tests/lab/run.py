@@ -450,7 +450,7 @@ def main():
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     report = Report()
     try:
-        product.ensure_packages("build", "lab", "browser", "vm",
+        product.ensure_packages("build", "lab", "firewalls", "browser", "vm",
                                 *([] if options.quick else ["check"]),
                                 *(["coverage"] if options.coverage else []))
         with product.locked("run"):

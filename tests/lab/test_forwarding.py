@@ -183,7 +183,10 @@ class ConnectionTracking(ForwardingCase):
 
     OTHER_NAT = """
         table ip other {
-            chain postrouting { type nat hook postrouting priority srcnat; policy accept; }
+            chain postrouting {
+                type nat hook postrouting priority srcnat; policy accept;
+                oifname "other0" masquerade
+            }
         }
         """
     ROUTED = (("lpar11/guest1", "lanserver"), ("lpar11/guest4", "lanserver"),

@@ -322,6 +322,9 @@ class Verify(labcase.LabCase):
     def test_mtu_and_mac_of_the_guest_interface(self):
         """They are NetworkManager's: the service does not set them."""
         mac = self.lpar.mac("br-ex")
+        guest = self.lpar.guests["guest1"]
+        # It may have learned the other MAC, and would keep it for a while.
+        self.addCleanup(guest.run, "ip", "neigh", "flush", "dev", guest.nic)
         self.lpar.run("ip", "link", "set", "br-ex", "mtu", "1500", "address", "02:00:00:00:00:66")
         # Guests that were asked from the other MAC have that now.
         self.addCleanup(packets.announce, self.lpar, "br-ex", "10.136.11.254")

@@ -245,11 +245,15 @@ static const Foreign foreign_rules[] = {
      TRUE,
      FALSE},
     {"nat-inet",
-     "table inet x { chain c { type nat hook prerouting priority -100; }; }",
+     "table inet x { chain c { type nat hook prerouting priority -100; dnat ip to 10.0.0.1; }; }",
      TRUE,
      FALSE},
+    {"nat-without-rules",
+     "table ip x { chain c { type nat hook prerouting priority -100; }; }",
+     FALSE,
+     FALSE},
     {"nat-ip6",
-     "table ip6 x { chain c { type nat hook prerouting priority -100; }; }",
+     "table ip6 x { chain c { type nat hook postrouting priority 100; masquerade; }; }",
      FALSE,
      FALSE},
     {"nat-ours",
@@ -257,7 +261,7 @@ static const Foreign foreign_rules[] = {
      FALSE,
      FALSE},
     {"ours-in-another-family",
-     "table inet kvm_routed { chain c { type nat hook postrouting priority 100; }; }",
+     "table inet kvm_routed { chain c { type nat hook postrouting priority 100; masquerade; }; }",
      TRUE,
      FALSE},
     {"plain", "table inet x { chain c { type filter hook forward priority 0; }; }", FALSE, FALSE},
@@ -319,6 +323,7 @@ test_iptables(Fixture *fixture, gconstpointer data)
     g_autofree char *masquerade = NULL;
     g_autoptr(KvmrSnapshot) tracking = NULL;
     g_autoptr(KvmrSnapshot) nat = NULL;
+    g_autoptr(KvmrSnapshot) empty = NULL;
 
     match = g_strconcat(program, " -A FORWARD -m conntrack --ctstate INVALID -j DROP", NULL);
     g_free(kernel_run(match));
@@ -330,6 +335,17 @@ test_iptables(Fixture *fixture, gconstpointer data)
     g_free(kernel_run(masquerade));
     nat = kernel_snapshot(fixture->host);
     g_assert_true(nat->foreign_nat);
+
+    /* The tables stay, without rules. */
+    g_free(masquerade);
+    masquerade = g_strconcat(program, " -t nat -F", NULL);
+    g_free(kernel_run(masquerade));
+    g_free(match);
+    match = g_strconcat(program, " -F", NULL);
+    g_free(kernel_run(match));
+    empty = kernel_snapshot(fixture->host);
+    g_assert_false(empty->foreign_tracking);
+    g_assert_false(empty->foreign_nat);
 }
 
 static void
