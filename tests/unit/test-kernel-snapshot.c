@@ -60,7 +60,7 @@ test_links(Fixture *fixture, gconstpointer data)
     g_assert_cmpint(link->master, ==, 0);
     g_assert_cmpint(link->lower, ==, 0);
     g_assert_cmpmem(link->mac, link->mac_len, mac, sizeof(mac));
-    g_assert_cmpint(link->qeth_layer2, ==, KVMR_VALUE_NONE);
+    g_assert_cmpint(link->qeth.layer2, ==, KVMR_VALUE_NONE);
     g_assert_cmpint(link->values[KVMR_VALUE_FORWARDING], ==, 1);
     g_assert_cmpint(link->values[KVMR_VALUE_PROXY_ARP], ==, 0);
     g_assert_cmpint(link->values[KVMR_VALUE_TX_QUEUE_LENGTH], ==, 1000);
@@ -227,7 +227,7 @@ test_qeth_layer(Fixture *fixture, gconstpointer data)
 
         g_assert_true(g_file_set_contents("/sys/class/net/lo/device/layer2", values[i], -1, NULL));
         snapshot = kernel_snapshot(fixture->host);
-        g_assert_cmpint(kvmr_snapshot_find_name(snapshot, "lo")->qeth_layer2, ==, expected[i]);
+        g_assert_cmpint(kvmr_snapshot_find_name(snapshot, "lo")->qeth.layer2, ==, expected[i]);
     }
     g_assert_cmpint(umount("/sys"), ==, 0);
 }
