@@ -32,14 +32,15 @@ static const Word routers[] = {
     {NULL, KVMR_ROUTE4_UNKNOWN},
 };
 
-/* Attributes that may be written while the device is online, in layer 3 and in layer 2. */
-static const char *const online3[] = {"route4", NULL};
-static const char *const online2[] = {"bridge_role",
-                                      "vnicc/flooding",
-                                      "vnicc/learning",
-                                      "vnicc/rx_bcast",
-                                      "vnicc/bridge_invisible",
-                                      NULL};
+/* What is read in layer 3 and in layer 2. */
+static const char *const attributes3[] = {"layer2", "route4", NULL};
+static const char *const attributes2[] = {"layer2",
+                                          "bridge_role",
+                                          "vnicc/flooding",
+                                          "vnicc/learning",
+                                          "vnicc/rx_bcast",
+                                          "vnicc/bridge_invisible",
+                                          NULL};
 
 static char *
 path_of(const char *sysfs, const char *ifname, const char *attribute)
@@ -118,7 +119,7 @@ kvmr_qeth_read(const char *sysfs, const char *ifname, KvmrQeth *qeth)
 void
 kvmr_qeth_add_paths(const char *sysfs, const char *ifname, const KvmrQeth *qeth, GPtrArray *paths)
 {
-    const char *const *names = qeth->layer2 == 0 ? online3 : online2;
+    const char *const *names = qeth->layer2 == 0 ? attributes3 : attributes2;
 
     if (qeth->layer2 == KVMR_VALUE_NONE)
         return;

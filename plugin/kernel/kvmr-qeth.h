@@ -19,8 +19,8 @@
 void kvmr_qeth_read(const char *sysfs, const char *ifname, KvmrQeth *qeth);
 
 /**
- * kvmr_qeth_add_paths: the files of facts that can change while the device is online: of that
- * nobody but the file system tells
+ * kvmr_qeth_add_paths: the files of these facts: nobody but the file system tells when they
+ * change
  * @qeth: what was read of the device; of one that is none, there are no files
  * @paths: (element-type filename): gets them
  */

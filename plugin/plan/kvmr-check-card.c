@@ -133,13 +133,14 @@ check_hsci(const KvmrCheck *context, const KvmrPlanLink *link)
                         hsci,
                         hsci),
         g_strdup_printf(_("nmcli connection modify %s -kvm-routed.%s %s +kvm-routed.%s "
-                          "%s; then nmcli device reapply %s"),
+                          "%s; then nmcli device reapply %s; %s is who has the address"),
                         profile->uuid,
                         key,
                         from,
                         key,
                         to,
-                        profile->interface));
+                        profile->interface,
+                        hsci));
 }
 
 static void

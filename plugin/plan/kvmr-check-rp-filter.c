@@ -154,13 +154,12 @@ check_masquerade(const KvmrCheck *context, const KvmrPlanLink *link)
     static const KvmrPrefix4 everybody = {0, 0};
     const KvmrRoute         *route = find_route(context, everybody);
 
-    if (!context->snapshot->policy_routing ||
-        (route && !leads_elsewhere(route, link->link->ifindex)))
+    if (!context->snapshot->policy_routing || !leads_elsewhere(route, link->link->ifindex))
         return;
     add_finding(context,
                 link->link,
-                g_strdup(_("there are rules (ip rule), but no default route by it: replies to what "
-                           "a rule sends there are dropped")));
+                g_strdup(_("there are rules (ip rule), and the default route is by another link: "
+                           "replies to what a rule sends by this one are dropped")));
 }
 
 void

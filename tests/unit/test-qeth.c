@@ -116,7 +116,7 @@ test_hipersockets(Fixture *fixture, gconstpointer data)
     g_assert_cmpint(qeth.rx_bcast, ==, 1);
     g_assert_cmpint(qeth.bridge_invisible, ==, 1);
     kvmr_qeth_add_paths(fixture->sysfs, "enc600", &qeth, paths);
-    g_assert_cmpuint(paths->len, ==, 5);
+    g_assert_cmpuint(paths->len, ==, 6);
 }
 
 /* OSA in layer 2; it has no VNIC characteristics. */
@@ -181,8 +181,8 @@ test_layer3(Fixture *fixture, gconstpointer data)
         g_assert_cmpint(qeth.bridge_port, ==, KVMR_VALUE_NONE);
         g_assert_cmpint(qeth.rx_bcast, ==, KVMR_VALUE_NONE);
         kvmr_qeth_add_paths(fixture->sysfs, "enc600", &qeth, paths);
-        g_assert_cmpuint(paths->len, ==, 1);
-        g_assert_true(g_str_has_suffix(paths->pdata[0], "/enc600/device/route4"));
+        g_assert_cmpuint(paths->len, ==, 2);
+        g_assert_true(g_str_has_suffix(paths->pdata[1], "/enc600/device/route4"));
     }
 }
 
