@@ -5,7 +5,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define NAME "/90-kvm-routed"
+#define NAME   "/90-kvm-routed"
+#define PRE_UP "/pre-up.d"
 
 /* One of the same name in here takes the place of that in /usr/lib: NetworkManager-dispatcher(8).
  */
@@ -54,15 +55,26 @@ is_masked(const char *root, const char *directory)
            memcmp(target, "/dev/null", (size_t) length) == 0;
 }
 
+/* Whether our program for the events of @folder would be called. */
+static gboolean
+is_called(const char *root, const char *folder)
+{
+    g_autofree char *ours = g_strconcat(DISPATCHERDIR, folder, NULL);
+    g_autofree char *override = g_strconcat(OVERRIDES, folder, NULL);
+
+    return is_program(root, ours) && (strcmp(ours, override) == 0 || !exists(root, override, NAME));
+}
+
 KvmrDispatcher
 kvmr_dispatcher_state_read(const char *root)
 {
     gboolean enabled = FALSE;
 
-    if (!is_program(root, DISPATCHERDIR))
-        return KVMR_DISPATCHER_NO_PROGRAM;
-    if (strcmp(DISPATCHERDIR, OVERRIDES) != 0 && exists(root, OVERRIDES, NAME))
-        return KVMR_DISPATCHER_OVERRIDDEN;
+    /* Either of them starts the service. */
+    if (!is_called(root, "") && !is_called(root, PRE_UP))
+        return is_program(root, DISPATCHERDIR) || is_program(root, DISPATCHERDIR PRE_UP)
+                   ? KVMR_DISPATCHER_OVERRIDDEN
+                   : KVMR_DISPATCHER_NO_PROGRAM;
     if (!exists(root, SYSTEMD, ""))
         return KVMR_DISPATCHER_WORKS;
 
@@ -77,7 +89,9 @@ void
 kvmr_dispatcher_state_add_paths(const char *root, GPtrArray *paths)
 {
     g_ptr_array_add(paths, g_strconcat(root, DISPATCHERDIR NAME, NULL));
+    g_ptr_array_add(paths, g_strconcat(root, DISPATCHERDIR PRE_UP NAME, NULL));
     g_ptr_array_add(paths, g_strconcat(root, OVERRIDES NAME, NULL));
+    g_ptr_array_add(paths, g_strconcat(root, OVERRIDES PRE_UP NAME, NULL));
     g_ptr_array_add(paths, g_strconcat(root, unit_directories[0], UNIT, NULL));
     g_ptr_array_add(paths, g_strconcat(root, SYSTEMD UNIT, NULL));
     g_ptr_array_add(paths, g_strconcat(root, unit_directories[0], ALIAS, NULL));

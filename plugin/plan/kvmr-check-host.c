@@ -26,8 +26,8 @@ say_dispatcher(KvmrDispatcher dispatcher)
     case KVMR_DISPATCHER_NO_PROGRAM:
         return g_strdup(_("kvm-routed's dispatcher program 90-kvm-routed is not installed"));
     case KVMR_DISPATCHER_OVERRIDDEN:
-        return g_strdup(_("a file in /etc/NetworkManager/dispatcher.d has the name of kvm-routed's "
-                          "dispatcher program, 90-kvm-routed, and takes its place"));
+        return g_strdup(_("files in /etc/NetworkManager/dispatcher.d have the name of kvm-routed's "
+                          "dispatcher programs, 90-kvm-routed, and take their place"));
     case KVMR_DISPATCHER_MASKED:
         return g_strdup(_("NetworkManager-dispatcher.service is masked"));
     case KVMR_DISPATCHER_DISABLED:
@@ -45,7 +45,8 @@ cure_dispatcher(KvmrDispatcher dispatcher)
     case KVMR_DISPATCHER_NO_PROGRAM:
         return g_strdup(_("install NetworkManager-kvm-routed again"));
     case KVMR_DISPATCHER_OVERRIDDEN:
-        return g_strdup(_("rm /etc/NetworkManager/dispatcher.d/90-kvm-routed"));
+        return g_strdup(_("rm -f /etc/NetworkManager/dispatcher.d/90-kvm-routed "
+                          "/etc/NetworkManager/dispatcher.d/pre-up.d/90-kvm-routed"));
     case KVMR_DISPATCHER_MASKED:
         return g_strdup(_("systemctl unmask NetworkManager-dispatcher.service; then systemctl "
                           "enable NetworkManager-dispatcher.service"));
@@ -64,14 +65,15 @@ check_dispatcher(const KvmrCheck *context)
 
     if (!why)
         return;
-    kvmr_check_add(context,
-                   "dispatcher-disabled",
-                   KVMR_SEVERITY_WARNING,
-                   NULL,
-                   g_strdup_printf(_("%s: guests are routed now, but after the next boot, or "
-                                     "activation of the first network, nobody starts kvm-routed"),
-                                   why),
-                   cure_dispatcher(context->snapshot->dispatcher));
+    kvmr_check_add(
+        context,
+        "dispatcher-disabled",
+        KVMR_SEVERITY_WARNING,
+        NULL,
+        g_strdup_printf(_("%s: then nobody starts kvm-routed when a network comes up, and "
+                          "after the next boot guests are not routed"),
+                        why),
+        cure_dispatcher(context->snapshot->dispatcher));
 }
 
 void

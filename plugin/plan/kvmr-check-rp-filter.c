@@ -144,9 +144,9 @@ check_peers(const KvmrCheck *context, const KvmrPlanLink *link)
 }
 
 /*
- * Where guests' packets take this link by the main table, so does the way back. A rule may send
- * them there, too; but one by input interface or mark does not hold for the way back, which is
- * looked up in the main table.
+ * Where guests' packets take this link by the main table, so does the way back; and the kernel
+ * looks up the way back by the same rules, those by input interface among them. But a reply has not
+ * the mark by which a rule may have sent what it replies to.
  */
 static void
 check_masquerade(const KvmrCheck *context, const KvmrPlanLink *link)
@@ -154,12 +154,12 @@ check_masquerade(const KvmrCheck *context, const KvmrPlanLink *link)
     static const KvmrPrefix4 everybody = {0, 0};
     const KvmrRoute         *route = find_route(context, everybody);
 
-    if (!context->snapshot->policy_routing || !leads_elsewhere(route, link->link->ifindex))
+    if (!context->snapshot->mark_routing || !leads_elsewhere(route, link->link->ifindex))
         return;
     add_finding(context,
                 link->link,
-                g_strdup(_("there are rules (ip rule), and the default route is by another link: "
-                           "replies to what a rule sends by this one are dropped")));
+                g_strdup(_("there are rules by mark (ip rule), and the default route is by another "
+                           "link: replies to what such a rule sends by this one are dropped")));
 }
 
 void

@@ -132,6 +132,7 @@ typedef enum {
  * @all_rp_filter: net.ipv4.conf.all.rp_filter
  * @dispatcher: whether NetworkManager would start us
  * @policy_routing: there are `ip rule`s besides the kernel's three
+ * @mark_routing: one of them goes by a packet's mark
  * @foreign_nat: a table that is not ours has a base chain of type nat
  * @foreign_tracking: a table that is not ours looks at connection state in a forward chain; not
  * looked for where @foreign_nat is true already
@@ -144,6 +145,7 @@ typedef struct {
     gboolean   all_forwarding;
     int        all_rp_filter;
     gboolean   policy_routing;
+    gboolean   mark_routing;
     gboolean   foreign_nat;
     gboolean   foreign_tracking;
 

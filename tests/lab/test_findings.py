@@ -300,13 +300,21 @@ class RpFilter(FindingCase):
         self.assertEqual(self.check(NAME), (0, []))
 
     def test_second_link_in_the_lan(self):
+        """Two uplinks in one subnet: shared-subnet, of which this is another consequence."""
         second = "o5s_10g_2"
-        self.assert_reaches(self.server, GUEST, server=self.guest)
         cables.add_uplink(self, self.lpar, self.cec.segments["lan"], second, "10.131.11.253/8",
                           metric=10)
-        self.wait_shared_subnet()
+        self.addCleanup(self.reapply, self.profile)
+        self.reapply(self.profile.replace(f"uplinks={UPLINK}", f"uplinks={UPLINK},{second}"))
+        self.lpar.wait_for(lambda: self.finding("shared-subnet"), 10, "finding shared-subnet")
+        # The LAN asks anew, on which link ever: both answer for guests.
+        self.server.run("ip", "neighbour", "flush", "all")
         self.assert_reaches(self.server, GUEST, server=self.guest)
         self.assertIsNone(self.finding("rp-filter"))
+        self.server.run("ip", "neighbour", "replace", GUEST, "lladdr", self.lpar.mac(UPLINK), "dev",
+                        "eth0")
+        self.addCleanup(self.server.run, "ip", "neighbour", "flush", "all")
+        self.assertTrue(self.server.ping(GUEST))
         self.set(f"net/ipv4/conf/{UPLINK}/rp_filter", 1)
         self.assertEqual(self.server.ping(GUEST).received, 0)
         found = self.wait_finding("rp-filter", interface=UPLINK)
@@ -315,12 +323,13 @@ class RpFilter(FindingCase):
         self.lpar.wait_for(lambda: not self.finding("rp-filter"), 10, "no finding rp-filter")
         self.assert_reaches(self.server, GUEST, server=self.guest)
 
-    def wait_shared_subnet(self):
-        """Of which this is another consequence."""
-        self.lpar.wait_for(lambda: self.finding("shared-subnet"), 10, "finding shared-subnet")
+    def reapply(self, profile):
+        self.lpar.load_profile(profile, NAME)
+        self.lpar.nmcli("device", "reapply", "br-ex")
 
     def test_masquerade_by_a_rule(self):
-        """Guests' default way is the intranet, by a rule; the host's own is another."""
+        """Guests' default way is the intranet, by a rule that goes by a mark; the host's own is
+        another."""
         far = "192.0.2.50"
         intraserver = self.cec["intraserver"]
         intraserver.run("ip", "address", "add", f"{far}/32", "dev", "lo")
@@ -329,14 +338,15 @@ class RpFilter(FindingCase):
                       ("default", "via", LAN, "metric", "900")):
             self.lpar.run("ip", "route", "add", *route)
             self.addCleanup(self.lpar.run, "ip", "route", "del", *route)
-        self.lpar.run("ip", "rule", "add", "iif", "br-ex", "lookup", "100", "priority", "32770")
-        self.addCleanup(self.lpar.run, "ip", "rule", "del", "iif", "br-ex")
-        # Behind the main table, which has a default route too: that has to go before.
-        self.lpar.run("ip", "rule", "add", "iif", "br-ex", "lookup", "main",
-                      "suppress_prefixlength", "0", "priority", "100")
-        self.addCleanup(self.lpar.run, "ip", "rule", "del", "priority", "100")
-        self.lpar.run("ip", "rule", "add", "iif", "br-ex", "lookup", "100", "priority", "101")
-        self.addCleanup(self.lpar.run, "ip", "rule", "del", "priority", "101")
+        self.addCleanup(self.lpar.run, "nft", "delete", "table", "ip", "marks")
+        self.lpar.run("nft", "-f", "-", input="table ip marks { chain pre { type filter hook "
+                      "prerouting priority mangle; iifname br-ex meta mark set 7; }; }")
+        # Before the main table, for its default route only.
+        for rule in (("priority", "100", "fwmark", "7", "lookup", "main",
+                      "suppress_prefixlength", "0"),
+                     ("priority", "101", "fwmark", "7", "lookup", "100")):
+            self.addCleanup(self.lpar.run, "ip", "rule", "del", "priority", rule[1])
+            self.lpar.run("ip", "rule", "add", *rule)
         wait_for(lambda: self.guest.ping(far, count=1), 10, "the guest reaches what is far")
         self.set(f"net/ipv4/conf/{INTRANET}/rp_filter", 1)
         self.assertEqual(self.guest.ping(far).received, 0)
@@ -415,11 +425,14 @@ class SubnetNotInLan(FindingCase):
 class DispatcherDisabled(FindingCase):
     """NetworkManager's dispatcher starts the service; who takes it away finds out after a boot."""
 
-    OURS = "/etc/NetworkManager/dispatcher.d/90-kvm-routed"
+    OVERRIDES = [f"/etc/NetworkManager/dispatcher.d/{folder}90-kvm-routed"
+                 for folder in ("", "pre-up.d/")]
 
     def test_overridden(self):
-        self.addCleanup(self.lpar.run, "rm", "-f", self.OURS)
-        self.lpar.run("ln", "-s", "/dev/null", self.OURS)
+        self.addCleanup(self.lpar.run, "rm", "-f", *self.OVERRIDES)
+        for path in self.OVERRIDES:
+            self.assertIsNone(self.finding("dispatcher-disabled"), "the other one is enough")
+            self.lpar.run("ln", "-s", "/dev/null", path)
         found = self.wait_finding("dispatcher-disabled")
         self.assert_reaches(self.server, GUEST, server=self.guest)
 
@@ -446,15 +459,19 @@ class DispatcherDisabled(FindingCase):
         """As systemctl mask does, on a host that systemd runs."""
         unit = "/etc/systemd/system/NetworkManager-dispatcher.service"
         alias = "/etc/systemd/system/dbus-org.freedesktop.nm-dispatcher.service"
-        self.addCleanup(self.lpar.run, "sh", "-c", f"rm -rf /run/systemd/system {unit} {alias}")
-        self.lpar.sh(f"mkdir -p /run/systemd/system; ln -s /dev/null {unit}")
+        target = "/lib/systemd/system/NetworkManager-dispatcher.service"
+        self.addCleanup(self.lpar.run, "rm", "-rf", "/run/systemd/system", unit)
+        self.addCleanup(self.lpar.run, "ln", "-sf", target, alias)
+        self.lpar.sh(f"ln -sf {target} {alias}; mkdir -p /run/systemd/system")
+        self.assertIsNone(self.finding("dispatcher-disabled"))
+        self.lpar.run("ln", "-s", "/dev/null", unit)
         found = self.wait_finding("dispatcher-disabled")
         self.assertIn("masked", found["message"])
         self.assertIn("systemctl unmask", found["hint"])
-        self.lpar.run("rm", unit)
-        self.lpar.wait_for(lambda: "disabled" in self.finding("dispatcher-disabled")["message"],
-                           10, "the unit is not masked any more")
-        self.lpar.run("ln", "-s", "/lib/systemd/system/NetworkManager-dispatcher.service", alias)
+        self.lpar.sh(f"rm {alias} {unit}")
+        self.lpar.wait_for(lambda: "disabled" in (self.finding("dispatcher-disabled") or found)[
+            "message"], 10, "the unit is disabled")
+        self.lpar.run("ln", "-s", target, alias)
         self.wait_gone("dispatcher-disabled")
 
 

@@ -71,8 +71,8 @@ set_up(Fixture *fixture, gconstpointer data)
     g_autoptr(GError) error = NULL;
 
     fixture->root = g_dir_make_tmp("kvmr-files-XXXXXX", NULL);
-    make_directory(fixture, DISPATCHERDIR);
-    make_directory(fixture, "/etc/NetworkManager/dispatcher.d");
+    make_directory(fixture, DISPATCHERDIR "/pre-up.d");
+    make_directory(fixture, "/etc/NetworkManager/dispatcher.d/pre-up.d");
     make_directory(fixture, UNITS);
     put(fixture, PROGRAM, "", 0755);
     fixture->watch = kvmr_file_watch_new(count_call, fixture, &error);
@@ -125,7 +125,15 @@ test_overridden(Fixture *fixture, gconstpointer data)
 {
     put_link(fixture, "/etc/NetworkManager/dispatcher.d/90-kvm-routed", "/dev/null");
     assert_state(fixture, KVMR_DISPATCHER_OVERRIDDEN);
+
+    /* Either of ours starts the service. */
+    put(fixture, DISPATCHERDIR "/pre-up.d/90-kvm-routed", "", 0755);
+    assert_state(fixture, KVMR_DISPATCHER_WORKS);
+    put_link(fixture, "/etc/NetworkManager/dispatcher.d/pre-up.d/90-kvm-routed", "/dev/null");
+    assert_state(fixture, KVMR_DISPATCHER_OVERRIDDEN);
     drop(fixture, "/etc/NetworkManager/dispatcher.d/90-kvm-routed");
+    assert_state(fixture, KVMR_DISPATCHER_WORKS);
+    drop(fixture, DISPATCHERDIR "/pre-up.d/90-kvm-routed");
     put(fixture, "/etc/NetworkManager/dispatcher.d/90-something", "", 0755);
     assert_state(fixture, KVMR_DISPATCHER_WORKS);
 }

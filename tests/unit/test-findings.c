@@ -389,14 +389,14 @@ test_rp_filter_masquerade(Fixture *fixture, gconstpointer data)
 {
     link_of(fixture, FIXTURE_INTRANET)->rp_filter = 1;
     assert_none(fixture, "rp-filter");
-    fixture->snapshot->policy_routing = TRUE;
+    fixture->snapshot->mark_routing = TRUE;
     assert_none(fixture, "rp-filter");
     add_route(fixture, 0, 0, 0x0a000001, FIXTURE_UPLINK, 50);
     assert_found(
-        fixture, "rp-filter", "default route is by another", "sysctl -w net/ipv4/conf/o5s_1g_1/");
-    fixture->snapshot->policy_routing = FALSE;
+        fixture, "rp-filter", "the default route is by another", "sysctl -w net/ipv4/conf/o5s_1g_1/");
+    fixture->snapshot->mark_routing = FALSE;
     assert_none(fixture, "rp-filter");
-    fixture->snapshot->policy_routing = TRUE;
+    fixture->snapshot->mark_routing = TRUE;
     add_route(fixture, 0, 0, 0xac120001, FIXTURE_INTRANET, 40);
     assert_none(fixture, "rp-filter");
     /* Several ways, of which it may be one. */
@@ -424,8 +424,8 @@ test_dispatcher(Fixture *fixture, gconstpointer data)
     } cases[] = {
         {KVMR_DISPATCHER_NO_PROGRAM, "not installed", "install NetworkManager-kvm-routed again"},
         {KVMR_DISPATCHER_OVERRIDDEN,
-         "takes its place",
-         "rm /etc/NetworkManager/dispatcher.d/90-kvm-routed"},
+         "take their place",
+         "rm -f /etc/NetworkManager/dispatcher.d/90-kvm-routed"},
         {KVMR_DISPATCHER_MASKED,
          "is masked",
          "systemctl unmask NetworkManager-dispatcher.service; "},
