@@ -11,6 +11,7 @@
 #include "kernel/kvmr-file-watch.h"
 #include "kernel/kvmr-journal.h"
 #include "kernel/kvmr-log.h"
+#include "kernel/kvmr-neighbour-watch.h"
 #include "kernel/kvmr-netlink.h"
 #include "kernel/kvmr-nft.h"
 #include "kernel/kvmr-qeth.h"
@@ -23,13 +24,14 @@
 #define LEGACY_TABLES "/proc/net/ip_tables_names"
 
 struct _KvmrHost {
-    KvmrJournal   *journal;
-    KvmrNetlink   *netlink;
-    KvmrNft       *nft;
-    KvmrWatch     *watch; /* NULL until it is wanted */
-    KvmrFileWatch *files; /* the same */
-    KvmrAnnouncer *announcer;
-    KvmrDrift     *drift;
+    KvmrJournal        *journal;
+    KvmrNetlink        *netlink;
+    KvmrNft            *nft;
+    KvmrWatch          *watch;      /* NULL until it is wanted */
+    KvmrFileWatch      *files;      /* the same */
+    KvmrNeighbourWatch *neighbours; /* the same */
+    KvmrAnnouncer      *announcer;
+    KvmrDrift          *drift;
 };
 
 KvmrHost *
@@ -66,6 +68,7 @@ kvmr_host_free(KvmrHost *self)
     kvmr_announcer_free(self->announcer);
     g_clear_pointer(&self->watch, kvmr_watch_free);
     g_clear_pointer(&self->files, kvmr_file_watch_free);
+    g_clear_pointer(&self->neighbours, kvmr_neighbour_watch_free);
     kvmr_nft_free(self->nft);
     kvmr_netlink_free(self->netlink);
     kvmr_journal_free(self->journal);
@@ -79,6 +82,10 @@ kvmr_host_watch(KvmrHost *self, KvmrHostChanged changed, gpointer user_data, GEr
     g_clear_pointer(&self->files, kvmr_file_watch_free);
     self->files = kvmr_file_watch_new(changed, user_data, error);
     if (!self->files)
+        return FALSE;
+    g_clear_pointer(&self->neighbours, kvmr_neighbour_watch_free);
+    self->neighbours = kvmr_neighbour_watch_new(changed, user_data, error);
+    if (!self->neighbours)
         return FALSE;
     self->watch = kvmr_watch_new(self->netlink, changed, user_data, error);
     return self->watch != NULL;
@@ -143,6 +150,8 @@ kvmr_host_snapshot(KvmrHost *self, GError **error)
         return NULL;
     snapshot->all_rp_filter = kvmr_sysctl_read_all_rp_filter();
     snapshot->dispatcher = kvmr_dispatcher_state_read("");
+    if (self->neighbours)
+        kvmr_neighbour_watch_add_silent(self->neighbours, snapshot->silent);
     read_legacy_tables(snapshot);
     for (guint i = 0; i < snapshot->links->len; i++)
         complete_link(self, g_ptr_array_index(snapshot->links, i), snapshot);
@@ -236,6 +245,29 @@ follow_files(KvmrHost *self, const KvmrPlan *plan, const KvmrSnapshot *snapshot)
         kvmr_qeth_add_paths(KVMR_QETH_SYSFS, link->name, &link->qeth, paths);
     }
     kvmr_file_watch_set(self->files, paths);
+}
+
+/* Gateways by ARP: one that does not answer may have its HiperSockets in another layer. */
+static void
+follow_gateways(KvmrHost *self, const KvmrPlan *plan, const KvmrSnapshot *snapshot)
+{
+    g_autoptr(GArray) gateways = g_array_new(FALSE, FALSE, sizeof(KvmrNeighbourId));
+
+    if (!self->neighbours)
+        return;
+    for (guint i = 0; i < plan->networks->len; i++) {
+        const KvmrPlanNetwork *network = g_ptr_array_index(plan->networks, i);
+
+        for (guint j = 0; j < network->peers->len; j++) {
+            const KvmrPlanPeer *peer = &g_array_index(network->peers, KvmrPlanPeer, j);
+            const KvmrLink     *link = kvmr_snapshot_find_index(snapshot, peer->ifindex);
+            KvmrNeighbourId     id = {peer->ifindex, peer->peer.gateway};
+
+            if (peer->ifname && link && kvmr_snapshot_layer(snapshot, link) == KVMR_LAYER_2)
+                g_array_append_val(gateways, id);
+        }
+    }
+    kvmr_neighbour_watch_set(self->neighbours, gateways);
 }
 
 /* Finds out what the snapshot did not know; steps that turn out to be needless go. */
@@ -538,6 +570,7 @@ kvmr_host_apply(KvmrHost           *self,
     steps = kvmr_steps_new(plan, snapshot, self->journal, transaction[0] != '\0');
     follow_delays(self, plan, snapshot);
     follow_files(self, plan, snapshot);
+    follow_gateways(self, plan, snapshot);
     if (!complete_steps(steps, error) || !write_journal(self, steps, error))
         return FALSE;
 

@@ -65,6 +65,52 @@ check_route4(const KvmrCheck *context, const KvmrPlanLink *link)
         g_strdup_printf(_("chzdev qeth --by-interface %s route4=primary_router"), word));
 }
 
+static const KvmrPlanPeer *
+find_silent_peer(const KvmrCheck *context, const KvmrLink *link)
+{
+    for (guint i = 0; i < context->network->peers->len; i++) {
+        const KvmrPlanPeer *peer = &g_array_index(context->network->peers, KvmrPlanPeer, i);
+
+        for (guint j = 0; j < context->snapshot->silent->len; j++) {
+            const KvmrNeighbourId *id = &g_array_index(
+                context->snapshot->silent, KvmrNeighbourId, j);
+
+            if (id->ifindex == link->ifindex && id->addr == peer->peer.gateway)
+                return peer;
+        }
+    }
+    return NULL;
+}
+
+/* Talk, "HiperSockets require that both ends are configured for the same type of packets". Of the
+ * other end nothing is seen but that it does not answer. */
+static void
+check_layer(const KvmrCheck *context, const KvmrPlanLink *link)
+{
+    const KvmrPlanPeer *peer = find_silent_peer(context, link->link);
+    g_autofree char    *word = NULL;
+    char                gateway[KVMR_ADDR4_TEXT];
+
+    if (!peer || kvmr_snapshot_layer(context->snapshot, link->link) != KVMR_LAYER_2)
+        return;
+    word = kvmr_check_shell_name(link->name);
+    kvmr_check_add(
+        context,
+        "hipersockets-layer",
+        KVMR_SEVERITY_WARNING,
+        link->name,
+        g_strdup_printf(
+            _("gateway %s does not answer ARP on %s, which works on layer 2: it is down, "
+              "or its end works on layer 3, as z/OS's does"),
+            kvmr_addr4_print(peer->peer.gateway, gateway),
+            link->name),
+        g_strdup_printf(link->link->qeth.layer2 == 1
+                            ? _("chzdev qeth --by-interface %s layer2=0; if the other end works on "
+                                "layer 3")
+                            : _("ip link set dev %s arp off; if the other end works on layer 3"),
+                        word));
+}
+
 /* Peers ask by ARP for this host's address, and are not heard. */
 static void
 check_broadcast(const KvmrCheck *context, const KvmrPlanLink *link)
@@ -149,8 +195,10 @@ check_link(const KvmrCheck *context, const KvmrPlanLink *link)
     check_hsci(context, link);
     if (link->role == KVMR_ROLE_UPLINK)
         check_uplink(context, link);
-    if (link->role == KVMR_ROLE_HIPERSOCKETS)
+    if (link->role == KVMR_ROLE_HIPERSOCKETS) {
+        check_layer(context, link);
         check_route4(context, link);
+    }
     check_broadcast(context, link);
 }
 

@@ -110,6 +110,12 @@ typedef struct {
     guint8      protocol;
 } KvmrRoute;
 
+/** KvmrNeighbourId: somebody on a link. */
+typedef struct {
+    int     ifindex;
+    guint32 addr;
+} KvmrNeighbourId;
+
 /** Our number for routes, registered in iproute2's rt_protos.d as "kvm-routed". */
 #define KVMR_ROUTE_PROTOCOL 136
 
@@ -128,6 +134,7 @@ typedef enum {
  * @addresses: of #KvmrHostAddress
  * @routes: of #KvmrRoute: the main table's, whoever made them
  * @proxies: of guint32: addresses of `ip neigh add proxy` entries
+ * @silent: of #KvmrNeighbourId: gateways of peers that did not answer ARP when last asked
  * @all_forwarding: net.ipv4.conf.all.forwarding: somebody made the whole host a router
  * @all_rp_filter: net.ipv4.conf.all.rp_filter
  * @dispatcher: whether NetworkManager would start us
@@ -142,6 +149,7 @@ typedef struct {
     GArray    *addresses;
     GArray    *routes;
     GArray    *proxies;
+    GArray    *silent;
     gboolean   all_forwarding;
     int        all_rp_filter;
     gboolean   policy_routing;

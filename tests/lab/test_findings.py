@@ -212,6 +212,48 @@ class Layer3Uplink(FindingCase):
         self.assert_reaches(self.server, GUEST, server=self.guest)
 
 
+class HipersocketsLayer(FindingCase):
+    """z/OS has its end in layer 3."""
+
+    ZOS, SUBNET = "172.31.57.10", "10.140.0.0/24"
+
+    def test_finding(self):
+        self.assertTrue(self.guest.ping(self.ZOS))
+        peers = f"{self.SUBNET} {self.ZOS}"
+        self.addCleanup(self.lpar.nmcli, "device", "reapply", "br-ex")
+        self.addCleanup(self.lpar.load_profile, self.profile, NAME)
+        self.lpar.run("nmcli", "connection", "modify", NAME, "+kvm-routed.peers", peers)
+        self.lpar.nmcli("device", "reapply", "br-ex")
+        self.lpar.wait_for(lambda: self.lpar.ip("route", "show", self.SUBNET), 10, "the route")
+        self.assertEqual(self.check(NAME), (0, []))
+
+        self.addCleanup(self.lpar.run, "ip", "link", "set", LAYER3, "arp", "off")
+        self.lpar.run("ip", "link", "set", LAYER3, "arp", "on")
+        self.lpar.run("ip", "neighbour", "flush", "dev", LAYER3)
+        # Nothing is asked but what somebody sends there.
+        self.assertEqual(self.guest.ping("10.140.0.1", count=5, interval=1).received, 0)
+        self.assertEqual(self.guest.ping(self.ZOS).received, 0)
+        found = self.wait_finding("hipersockets-layer", interface=LAYER3)
+        self.assertIn(self.ZOS, found["message"])
+        self.do(found)
+        self.wait_gone("hipersockets-layer")
+        wait_for(lambda: self.guest.ping(self.ZOS, count=1), 10, "z/OS is reached again")
+
+    def test_other_end_is_away(self):
+        """It comes back by itself; and the finding says that it may be so."""
+        gateway = "172.31.56.2"
+        self.assertTrue(self.guest.ping(OTHER_GUEST))
+        self.addCleanup(self.other.run, "ip", "link", "set", HIPERSOCKETS, "arp", "on")
+        self.other.run("ip", "link", "set", HIPERSOCKETS, "arp", "off")
+        self.lpar.run("ip", "neighbour", "flush", "dev", HIPERSOCKETS)
+        self.assertEqual(self.guest.ping(OTHER_GUEST, count=5, interval=1).received, 0)
+        found = self.wait_finding("hipersockets-layer", interface=HIPERSOCKETS)
+        self.assertIn(gateway, found["message"])
+        self.other.run("ip", "link", "set", HIPERSOCKETS, "arp", "on")
+        wait_for(lambda: self.guest.ping(OTHER_GUEST, count=1), 20, "the peer is reached again")
+        self.wait_gone("hipersockets-layer")
+
+
 class Layer3Route4(FindingCase):
     """An OSA card in layer 3 as the way to peers. There is none here that would drop packets."""
 

@@ -198,6 +198,28 @@ test_layer3_uplink(Fixture *fixture, gconstpointer data)
 }
 
 static void
+test_hipersockets_layer(Fixture *fixture, gconstpointer data)
+{
+    KvmrLink             *link = link_of(fixture, FIXTURE_HIPERSOCKETS);
+    const KvmrNeighbourId others[] = {{FIXTURE_HIPERSOCKETS, 0xac1f3803},
+                                      {FIXTURE_UPLINK, 0xac1f3802}};
+    const KvmrNeighbourId gateway = {FIXTURE_HIPERSOCKETS, 0xac1f3802};
+
+    g_array_append_vals(fixture->snapshot->silent, others, 2);
+    assert_none(fixture, "hipersockets-layer");
+    g_array_append_val(fixture->snapshot->silent, gateway);
+    assert_found(fixture,
+                 "hipersockets-layer",
+                 "gateway 172.31.56.2 does not answer ARP on hs56k_0",
+                 "ip link set dev hs56k_0 arp off; ");
+    link->qeth.layer2 = 1;
+    assert_found(
+        fixture, "hipersockets-layer", "hs56k_0", "chzdev qeth --by-interface hs56k_0 layer2=0; ");
+    link->qeth.layer2 = 0;
+    assert_none(fixture, "hipersockets-layer");
+}
+
+static void
 test_layer3_route4(Fixture *fixture, gconstpointer data)
 {
     KvmrLink        *link = link_of(fixture, FIXTURE_HIPERSOCKETS);
@@ -392,8 +414,10 @@ test_rp_filter_masquerade(Fixture *fixture, gconstpointer data)
     fixture->snapshot->mark_routing = TRUE;
     assert_none(fixture, "rp-filter");
     add_route(fixture, 0, 0, 0x0a000001, FIXTURE_UPLINK, 50);
-    assert_found(
-        fixture, "rp-filter", "the default route is by another", "sysctl -w net/ipv4/conf/o5s_1g_1/");
+    assert_found(fixture,
+                 "rp-filter",
+                 "the default route is by another",
+                 "sysctl -w net/ipv4/conf/o5s_1g_1/");
     fixture->snapshot->mark_routing = FALSE;
     assert_none(fixture, "rp-filter");
     fixture->snapshot->mark_routing = TRUE;
@@ -612,6 +636,7 @@ main(int argc, char **argv)
     ADD("mtu-too-big", test_mtu_too_big);
     ADD("mtu-larger-than-links", test_mtu_larger_than_links);
     ADD("layer3-uplink", test_layer3_uplink);
+    ADD("hipersockets-layer", test_hipersockets_layer);
     ADD("layer3-route4", test_layer3_route4);
     ADD("hsci-member", test_hsci);
     ADD("hsci-parts", test_hsci_parts);
