@@ -33,11 +33,19 @@ class FindingCase(labcase.LabCase):
         self.profile = self.lpar.profile(NAME)
         self.lpar.wait_state(NAME, "active")
         # None of the last test is left, and none is there for nothing.
-        self.lpar.wait_for(lambda: self.lpar.network(NAME)["findings"] == [], 10, "no finding")
+        self.lpar.wait_for(lambda: self.findings() == [], 10, "no finding")
+
+    def findings(self):
+        """None while the service, which may just have been started, does not know the network."""
+        network = self.lpar.network(NAME)
+        return network and network["findings"]
 
     def finding(self, code):
-        return next((found for found in self.lpar.network(NAME)["findings"]
-                     if found["code"] == code), None)
+        return next((found for found in self.findings() or [] if found["code"] == code), None)
+
+    def assert_nothing_found(self):
+        self.lpar.wait_state(NAME, "active")
+        self.assertEqual(self.findings(), [])
 
     def wait_finding(self, code, severity="warning", interface=None):
         """The finding, once it is there; check says it too, and its exit status tells how bad."""
@@ -52,7 +60,7 @@ class FindingCase(labcase.LabCase):
         return found
 
     def wait_gone(self, code):
-        self.lpar.wait_for(lambda: not self.finding(code), 10, f"no finding {code}")
+        self.lpar.wait_for(lambda: self.findings() == [], 10, f"no finding {code}")
         self.assertEqual(self.check(NAME), (0, []))
 
     def check(self, profile, text=None):
@@ -267,14 +275,14 @@ class Layer3Route4(FindingCase):
     def test_set_back(self):
         make_cards(self, self.lpar, {LAYER3: {"layer2": 0, "card_type": "OSD_10GIG",
                                               "route4": "primary router"}})
-        self.assertIsNone(self.finding("layer3-route4"))
+        self.assert_nothing_found()
         self.lpar.run("chzdev", "qeth", "--by-interface", LAYER3, "route4=no")
         self.wait_finding("layer3-route4", interface=LAYER3)
 
     def test_hipersockets_need_none(self):
         make_cards(self, self.lpar, {LAYER3: {"layer2": 0, "card_type": "HiperSockets",
                                               "route4": "no"}})
-        self.assertEqual(self.lpar.network(NAME)["findings"], [])
+        self.assert_nothing_found()
 
 
 class CardDropsFrames(FindingCase):
@@ -283,7 +291,7 @@ class CardDropsFrames(FindingCase):
         make_cards(self, self.lpar, {HIPERSOCKETS: {
             "layer2": 1, "card_type": "HiperSockets", "bridge_role": "n/a (VNIC characteristics)",
             "vnicc/flooding": 0, "vnicc/learning": 0, "vnicc/rx_bcast": 1}})
-        self.assertEqual(self.lpar.network(NAME)["findings"], [])
+        self.assert_nothing_found()
         self.lpar.run("chzdev", "qeth", "--by-interface", HIPERSOCKETS, "vnicc/rx_bcast=0")
         found = self.wait_finding("card-drops-frames", interface=HIPERSOCKETS)
         self.do(found)

@@ -57,7 +57,9 @@ count(const KvmrPlanNetwork *planned, const char *code)
 static void
 assert_none(Fixture *fixture, const char *code)
 {
-    g_assert_cmpuint(count(plan(fixture, fixture_guests11()), code), ==, 0);
+    const KvmrPlanNetwork *planned = plan(fixture, fixture_guests11());
+
+    g_assert_cmpuint(count(planned, code), ==, 0);
 }
 
 /* It has, and is routed all the same if that is a warning. */
@@ -136,7 +138,8 @@ test_mtu_mismatch_of_many(Fixture *fixture, gconstpointer data)
 
         add_port(fixture, 20 + i, name, "tun", 1500);
     }
-    g_assert_cmpuint(count(plan(fixture, fixture_guests11()), "mtu-mismatch"), ==, 8);
+    planned = plan(fixture, fixture_guests11());
+    g_assert_cmpuint(count(planned, "mtu-mismatch"), ==, 8);
     for (int i = 8; i < 300; i++) {
         g_autofree char *name = g_strdup_printf("vnet%d", i);
 
@@ -166,9 +169,12 @@ test_mtu_too_big(Fixture *fixture, gconstpointer data)
 static void
 test_mtu_larger_than_links(Fixture *fixture, gconstpointer data)
 {
+    const KvmrPlanNetwork *planned;
+
     link_of(fixture, FIXTURE_GUESTS)->mtu = 57344;
     link_of(fixture, FIXTURE_UPLINK)->mtu = 576;
-    g_assert_cmpuint(plan(fixture, fixture_guests11())->findings->len, ==, 0);
+    planned = plan(fixture, fixture_guests11());
+    g_assert_cmpuint(planned->findings->len, ==, 0);
 }
 
 static void
