@@ -5,7 +5,7 @@ SYSFS = "/sys/class/net"
 
 # What the driver shows of a word that is written (drivers/s390/net/qeth_l3_sys.c).
 CHZDEV = r"""#!/bin/sh
-# chzdev of s390-tools, as far as a qeth device is set by it: qeth --by-interface NAME ATTRIBUTE=VALUE
+# As chzdev of s390-tools: chzdev qeth --by-interface NAME ATTRIBUTE=VALUE
 [ $# -eq 4 ] && [ "$1" = qeth ] && [ "$2" = --by-interface ] || exit 2
 file="/sys/class/net/$3/device/${4%%=*}"
 [ -f "$file" ] || { echo "Unknown device or attribute: $3 ${4%%=*}" >&2; exit 1; }

@@ -15,7 +15,7 @@ GUEST, OTHER_GUEST = "10.136.11.1", "10.136.12.1"
 LAN, INTRASERVER = "10.10.10.10", "172.18.0.100"
 
 # A hint's commands: it begins with one, and "then" goes on to another.
-COMMANDS = re.compile(r"(?:^|; then )((?:chzdev|ip|kvm-routedctl|nmcli|rm|sysctl|systemctl) [^;,]+)")
+COMMANDS = re.compile(r"(?:^|; then )((?:chzdev|ip|nmcli|rm|sysctl|systemctl) [^;,]+)")
 
 
 class FindingCase(labcase.LabCase):
@@ -185,8 +185,9 @@ class Layer3Uplink(FindingCase):
         self.addCleanup(self.lpar.up, NAME)
         self.lpar.down(NAME)
         self.addCleanup(self.lpar.run, "ip", "link", "del", "plain0")
-        self.lpar.ip_batch(["link add plain0 type bridge", "address add 10.136.11.254/24 dev plain0",
-                            "link set plain0 up", "link set vnet1 master plain0"])
+        self.lpar.ip_batch(["link add plain0 type bridge",
+                            "address add 10.136.11.254/24 dev plain0", "link set plain0 up",
+                            "link set vnet1 master plain0"])
         for link in "plain0", UPLINK:
             self.set(f"net/ipv4/conf/{link}/forwarding", 1)
             self.set(f"net/ipv4/conf/{link}/proxy_arp", 1)
@@ -599,7 +600,8 @@ class Check(FindingCase):
         self.assertEqual(self.check_text(*self.BESIDE, known), (0, []))
 
     def test_layer3_uplink(self):
-        self.assert_checked("layer3-uplink", 1, *self.BESIDE, (f"uplinks={UPLINK}\n", "uplinks=hs57_0\n"),
+        self.assert_checked("layer3-uplink", 1, *self.BESIDE,
+                            (f"uplinks={UPLINK}\n", "uplinks=hs57_0\n"),
                             ("hs56k_0,hs57_0", "hs56k_0"))
 
     def test_accepted(self):
