@@ -7,14 +7,18 @@
 
 #include "kernel/kvmr-announcer.h"
 #include "kernel/kvmr-conflict-watch.h"
+#include "kernel/kvmr-dispatcher-state.h"
 #include "kernel/kvmr-drift.h"
+#include "kernel/kvmr-file-watch.h"
 #include "kernel/kvmr-journal.h"
 #include "kernel/kvmr-log.h"
+#include "kernel/kvmr-gateway-watch.h"
 #include "kernel/kvmr-legacy-reader.h"
 #include "kernel/kvmr-lookup.h"
 #include "kernel/kvmr-netlink.h"
 #include "kernel/kvmr-nft.h"
 #include "kernel/kvmr-outlook.h"
+#include "kernel/kvmr-qeth.h"
 #include "kernel/kvmr-rules-reader.h"
 #include "kernel/kvmr-step.h"
 #include "kernel/kvmr-sysctl.h"
@@ -26,8 +30,10 @@ struct _KvmrHost {
     KvmrJournal       *journal;
     KvmrNetlink       *netlink;
     KvmrNft           *nft;
-    KvmrWatch         *watch;     /* NULL until it is wanted */
-    KvmrConflictWatch *conflicts; /* as @watch */
+    KvmrWatch         *watch; /* NULL until it is wanted */
+    KvmrFileWatch     *files; /* as @watch; so are those below */
+    KvmrGatewayWatch  *gateways;
+    KvmrConflictWatch *conflicts;
     KvmrAnnouncer     *announcer;
     KvmrDrift         *drift;
     KvmrOutlook       *outlook;
@@ -86,6 +92,8 @@ kvmr_host_free(KvmrHost *self)
     kvmr_announcer_free(self->announcer);
     g_clear_pointer(&self->conflicts, kvmr_conflict_watch_free);
     g_clear_pointer(&self->watch, kvmr_watch_free);
+    g_clear_pointer(&self->files, kvmr_file_watch_free);
+    g_clear_pointer(&self->gateways, kvmr_gateway_watch_free);
     kvmr_nft_free(self->nft);
     kvmr_netlink_free(self->netlink);
     kvmr_journal_free(self->journal);
@@ -97,6 +105,14 @@ kvmr_host_watch(KvmrHost *self, KvmrHostChanged changed, gpointer user_data, GEr
 {
     g_clear_pointer(&self->conflicts, kvmr_conflict_watch_free);
     g_clear_pointer(&self->watch, kvmr_watch_free);
+    g_clear_pointer(&self->files, kvmr_file_watch_free);
+    self->files = kvmr_file_watch_new(changed, user_data, error);
+    if (!self->files)
+        return FALSE;
+    g_clear_pointer(&self->gateways, kvmr_gateway_watch_free);
+    self->gateways = kvmr_gateway_watch_new(changed, user_data, error);
+    if (!self->gateways)
+        return FALSE;
     self->watch = kvmr_watch_new(self->netlink, changed, user_data, error);
     self->changed = self->watch ? changed : NULL;
     self->user_data = user_data;
@@ -134,22 +150,23 @@ has_address(const KvmrSnapshot *snapshot, int ifindex)
     return FALSE;
 }
 
-/* What netlink does not tell. A host may have hundreds of taps: their proxy_delay, a file each, is
- * read only where it may matter: on links with an address, or with something to put back. */
+/* What netlink does not tell. A host may have hundreds of taps: their files are read only where
+ * they may matter: on links with an address, or with something to put back; and of cards. */
 static void
 complete_link(KvmrHost *self, KvmrLink *link, const KvmrSnapshot *snapshot)
 {
+    gboolean addressed = has_address(snapshot, link->ifindex);
     gboolean journaled = FALSE;
 
     for (int key = 0; key < KVMR_N_VALUES; key++) {
         link->before[key] = kvmr_journal_get(self->journal, link->ifindex, key);
         journaled |= link->before[key] != KVMR_VALUE_NONE;
     }
-    if (journaled || has_address(snapshot, link->ifindex))
+    if (journaled || addressed)
         (void) kvmr_sysctl_read(
             link->name, KVMR_VALUE_PROXY_DELAY, &link->values[KVMR_VALUE_PROXY_DELAY], NULL);
-    if (!link->kind)
-        link->qeth_layer2 = kvmr_sysctl_read_qeth_layer2(link->name);
+    if (addressed || !link->kind)
+        kvmr_qeth_read(KVMR_QETH_SYSFS, link->name, &link->qeth);
 }
 
 KvmrSnapshot *
@@ -161,6 +178,10 @@ kvmr_host_snapshot(KvmrHost *self, GError **error)
         !kvmr_sysctl_read_all_forwarding(&snapshot->all_forwarding, error) ||
         !read_foreign(self, snapshot, error))
         return NULL;
+    snapshot->all_rp_filter = kvmr_sysctl_read_all_rp_filter();
+    snapshot->dispatcher = kvmr_dispatcher_state_read("");
+    if (self->gateways)
+        kvmr_gateway_watch_add_silent(self->gateways, snapshot->silent);
     for (guint i = 0; i < snapshot->links->len; i++)
         complete_link(self, g_ptr_array_index(snapshot->links, i), snapshot);
     if (self->conflicts)
@@ -259,6 +280,47 @@ follow_delays(KvmrHost *self, const KvmrPlan *plan, const KvmrSnapshot *snapshot
             g_ptr_array_add(links, link);
     }
     kvmr_watch_set_delays(self->watch, links);
+}
+
+/* What is read of files, and of what nothing else tells that it changed. */
+static void
+follow_files(KvmrHost *self, const KvmrPlan *plan, const KvmrSnapshot *snapshot)
+{
+    g_autoptr(GPtrArray) paths = g_ptr_array_new_with_free_func(g_free);
+
+    if (!self->files)
+        return;
+    if (plan->networks->len > 0)
+        kvmr_dispatcher_state_add_paths("", paths);
+    for (guint i = 0; plan->networks->len > 0 && i < snapshot->links->len; i++) {
+        const KvmrLink *link = g_ptr_array_index(snapshot->links, i);
+
+        kvmr_qeth_add_paths(KVMR_QETH_SYSFS, link->name, &link->qeth, paths);
+    }
+    kvmr_file_watch_set(self->files, paths);
+}
+
+/* Gateways by ARP: one that does not answer may have its HiperSockets in another layer. */
+static void
+follow_gateways(KvmrHost *self, const KvmrPlan *plan, const KvmrSnapshot *snapshot)
+{
+    g_autoptr(GArray) gateways = g_array_new(FALSE, FALSE, sizeof(KvmrNeighbourId));
+
+    if (!self->gateways)
+        return;
+    for (guint i = 0; i < plan->networks->len; i++) {
+        const KvmrPlanNetwork *network = g_ptr_array_index(plan->networks, i);
+
+        for (guint j = 0; j < network->peers->len; j++) {
+            const KvmrPlanPeer *peer = &g_array_index(network->peers, KvmrPlanPeer, j);
+            const KvmrLink     *link = kvmr_snapshot_find_index(snapshot, peer->ifindex);
+            KvmrNeighbourId     id = {peer->ifindex, peer->peer.gateway};
+
+            if (peer->ifname && link && kvmr_snapshot_layer(snapshot, link) == KVMR_LAYER_2)
+                g_array_append_val(gateways, id);
+        }
+    }
+    kvmr_gateway_watch_set(self->gateways, gateways);
 }
 
 /* Finds out what the snapshot did not know; steps that turn out to be needless go. */
@@ -560,6 +622,8 @@ kvmr_host_apply(KvmrHost           *self,
     tables = kvmr_nft_find_tables(self->nft);
     steps = kvmr_steps_new(plan, snapshot, self->journal, transaction[0] != '\0');
     follow_delays(self, plan, snapshot);
+    follow_files(self, plan, snapshot);
+    follow_gateways(self, plan, snapshot);
     if (!complete_steps(steps, error) || !write_journal(self, steps, error))
         return FALSE;
 

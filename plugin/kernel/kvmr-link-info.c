@@ -61,6 +61,7 @@ parse_conf(struct nlattr *families, KvmrLinkInfo *info)
         return;
     info->values[KVMR_VALUE_FORWARDING] = conf_value(conf, IPV4_DEVCONF_FORWARDING);
     info->values[KVMR_VALUE_PROXY_ARP] = conf_value(conf, IPV4_DEVCONF_PROXY_ARP);
+    info->rp_filter = (int) MAX(conf_value(conf, IPV4_DEVCONF_RP_FILTER), 0);
 }
 
 /* The loopback device's is all zeros: it has none. */
@@ -150,6 +151,7 @@ kvmr_link_info_add(const KvmrLinkInfo *info, KvmrSnapshot *snapshot)
     link->up = info->up;
     link->carrier = info->carrier;
     link->noarp = info->noarp;
+    link->rp_filter = info->rp_filter;
     link->mtu = info->mtu;
     link->master = info->master;
     link->lower = info->lower;

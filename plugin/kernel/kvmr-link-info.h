@@ -14,6 +14,7 @@
  * plain value, for the snapshot and for finding out whether a notification is news
  * @kind: "" for a physical device
  * @carrier_ups: how often it got carrier so far: it may be lost and back before we are told
+ * @rp_filter: net.ipv4.conf value, 0 if the message does not tell
  * @values: %KVMR_VALUE_PROXY_DELAY is never known from such a message
  * @moved: the message says that peers should be told where this interface is: after a failover of
  *   a bond, or because its driver asked for it
@@ -31,6 +32,7 @@ typedef struct {
     guint8   mac[6];
     guint    mac_len;
     guint    carrier_ups;
+    int      rp_filter;
     gint64   values[KVMR_N_VALUES];
     gboolean moved;
 } KvmrLinkInfo;
@@ -38,7 +40,8 @@ typedef struct {
 /** Returns: FALSE if @hdr tells nothing of an interface: another message, a bridge's view of it. */
 gboolean kvmr_link_info_parse(const struct nlmsghdr *hdr, KvmrLinkInfo *info);
 
-/** Whether two describe the same, apart from @carrier_ups, @values and @moved. */
+/** Whether two describe the same, apart from @carrier_ups, @rp_filter,
+ * @values and @moved. */
 gboolean kvmr_link_info_equal(const KvmrLinkInfo *a, const KvmrLinkInfo *b);
 
 void kvmr_link_info_add(const KvmrLinkInfo *info, KvmrSnapshot *snapshot);

@@ -212,13 +212,14 @@ take_rule(const struct nlmsghdr *hdr, gpointer user_data)
     static const struct nla_policy policy[FRA_MAX + 1] = {
         [FRA_PRIORITY] = {.type = NLA_U32},
         [FRA_TABLE] = {.type = NLA_U32},
+        [FRA_FWMARK] = {.type = NLA_U32},
     };
     KvmrSnapshot              *snapshot = user_data;
     struct nlattr             *attributes[FRA_MAX + 1];
     const struct fib_rule_hdr *header;
 
     if (!hdr) {
-        snapshot->policy_routing = FALSE;
+        snapshot->policy_routing = snapshot->mark_routing = FALSE;
         return;
     }
     header = nlmsg_data(hdr);
@@ -229,6 +230,7 @@ take_rule(const struct nlmsghdr *hdr, gpointer user_data)
                         kvmr_nl_get_u32(attributes, FRA_PRIORITY),
                         attributes[FRA_TABLE] ? nla_get_u32(attributes[FRA_TABLE]) : header->table))
         snapshot->policy_routing = TRUE;
+    snapshot->mark_routing |= kvmr_nl_get_u32(attributes, FRA_FWMARK) != 0;
 }
 
 /* @missing: an errno value that means that there is nothing of the kind, or 0 */

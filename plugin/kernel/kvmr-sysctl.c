@@ -156,12 +156,9 @@ kvmr_sysctl_read_all_forwarding(gboolean *forwarding, GError **error)
 }
 
 int
-kvmr_sysctl_read_qeth_layer2(const char *ifname)
+kvmr_sysctl_read_all_rp_filter(void)
 {
-    g_autofree char *path = g_strdup_printf("/sys/class/net/%s/device/layer2", ifname);
-    gint64           value = 0;
+    gint64 value = 0;
 
-    if (read_number(path, &value) != 0 || (value != 0 && value != 1))
-        return KVMR_VALUE_NONE;
-    return (int) value;
+    return read_number(DIRECTORY "/conf/all/rp_filter", &value) == 0 ? (int) value : 0;
 }

@@ -31,8 +31,5 @@ kvmr_sysctl_write(int ifindex, const char *ifname, KvmrValueKey key, gint64 valu
 /** Whether somebody made the whole host a router (net.ipv4.conf.all.forwarding). */
 gboolean kvmr_sysctl_read_all_forwarding(gboolean *forwarding, GError **error);
 
-/**
- * kvmr_sysctl_read_qeth_layer2: 0 or 1 for a qeth device (OSA, HiperSockets), which carries bare IP
- * packets or Ethernet frames; %KVMR_VALUE_NONE for every other device.
- */
-int kvmr_sysctl_read_qeth_layer2(const char *ifname);
+/** net.ipv4.conf.all.rp_filter; 0 if it cannot be read: then nothing is said of it. */
+int kvmr_sysctl_read_all_rp_filter(void);

@@ -172,6 +172,7 @@ take_conf(KvmrWatch *self, const struct nlmsghdr *hdr)
         [NETCONFA_IFINDEX] = {.type = NLA_U32},
         [NETCONFA_FORWARDING] = {.type = NLA_U32},
         [NETCONFA_PROXY_NEIGH] = {.type = NLA_U32},
+        [NETCONFA_RP_FILTER] = {.type = NLA_U32},
     };
     const struct netconfmsg *header = nlmsg_data(hdr);
     struct nlattr           *attributes[NETCONFA_MAX + 1];
@@ -183,7 +184,8 @@ take_conf(KvmrWatch *self, const struct nlmsghdr *hdr)
         return;
 
     ifindex = (int) kvmr_nl_get_u32(attributes, NETCONFA_IFINDEX);
-    if (ifindex == NETCONFA_IFINDEX_ALL && attributes[NETCONFA_FORWARDING])
+    if (ifindex == NETCONFA_IFINDEX_ALL &&
+        (attributes[NETCONFA_FORWARDING] || attributes[NETCONFA_RP_FILTER]))
         report(self);
     if (ifindex <= 0)
         return;
@@ -194,6 +196,11 @@ take_conf(KvmrWatch *self, const struct nlmsghdr *hdr)
     if (attributes[NETCONFA_PROXY_NEIGH])
         take_new_value(
             self, known, KVMR_VALUE_PROXY_ARP, nla_get_s32(attributes[NETCONFA_PROXY_NEIGH]));
+    if (attributes[NETCONFA_RP_FILTER] &&
+        known->info.rp_filter != nla_get_s32(attributes[NETCONFA_RP_FILTER])) {
+        known->info.rp_filter = nla_get_s32(attributes[NETCONFA_RP_FILTER]);
+        report(self);
+    }
 }
 
 static void

@@ -34,7 +34,22 @@ gboolean kvmr_check_is_guest_interface(const KvmrCheck *check, const KvmrLink *l
 /** @link's name, made fit for messages: the kernel takes nearly all bytes in it. (transfer full) */
 char *kvmr_check_shown_name(const KvmrLink *link);
 
-/* The checks that lie in files of their own. */
+/**
+ * kvmr_check_shell_name: @name as a word of a command that somebody may paste into a shell. One
+ * that no terminal should see is escaped: the command then is only shown. Returns: (transfer full)
+ */
+char *kvmr_check_shell_name(const char *name);
+
+/** Whether @link is a port of the network's guest interface. */
+gboolean kvmr_check_is_guest_port(const KvmrCheck *check, const KvmrLink *link);
+
+/* The checks that lie in files of their own; each adds what it finds. */
+void kvmr_check_card(const KvmrCheck *check); /* layer3-uplink, layer3-route4, … */
 void kvmr_check_duplicate_address(const KvmrCheck *check);
-void kvmr_check_second_answer(const KvmrCheck *check);
-void kvmr_check_second_route(const KvmrCheck *check);
+void kvmr_check_host(const KvmrCheck *check);  /* global-forwarding, dispatcher-disabled */
+void kvmr_check_lan(const KvmrCheck *check);   /* subnet-not-in-lan */
+void kvmr_check_mtu(const KvmrCheck *check);   /* mtu-mismatch, mtu-too-big */
+void kvmr_check_names(const KvmrCheck *check); /* guest-interface, reach-unknown */
+void kvmr_check_rp_filter(const KvmrCheck *check);
+void kvmr_check_second_answer(const KvmrCheck *check); /* second-path */
+void kvmr_check_second_route(const KvmrCheck *check);  /* second-path */

@@ -28,6 +28,36 @@ kvmr_check_shown_name(const KvmrLink *link)
     return kvmr_text_escape(link->name, KVMR_IFNAME_MAX);
 }
 
+static gboolean
+is_plain(const char *name)
+{
+    for (const char *c = name; *c; c++) {
+        if (!g_ascii_isalnum(*c) && !strchr("_.:@%+-", *c))
+            return FALSE;
+    }
+    return *name != '\0';
+}
+
+char *
+kvmr_check_shell_name(const char *name)
+{
+    g_autofree char *shown = NULL;
+
+    if (is_plain(name))
+        return g_strdup(name);
+    shown = kvmr_text_escape(name, KVMR_IFNAME_MAX);
+    return g_shell_quote(shown);
+}
+
+gboolean
+kvmr_check_is_guest_port(const KvmrCheck *context, const KvmrLink *link)
+{
+    const KvmrLink *guest = kvmr_snapshot_find_name(context->snapshot,
+                                                    context->network->network->profile->interface);
+
+    return guest && link != guest && link->master == guest->ifindex;
+}
+
 const KvmrPlanLink *
 kvmr_check_nth_link(const KvmrCheck *context, guint i)
 {
@@ -75,28 +105,6 @@ check_link_missing(const KvmrCheck *context)
         }
         kvmr_check_add(context, "link-missing", KVMR_SEVERITY_WARNING, link->name, message, hint)
             ->waiting = TRUE;
-    }
-}
-
-/* Talk, scenario II: "proxy_arp feature only works with layer2 interfaces!" */
-static void
-check_layer3_uplink(const KvmrCheck *context)
-{
-    for (guint i = 0; i < context->network->links->len; i++) {
-        const KvmrPlanLink *link = kvmr_check_nth_link(context, i);
-
-        if (link->role != KVMR_ROLE_UPLINK || !link->link ||
-            kvmr_snapshot_layer(context->snapshot, link->link) != KVMR_LAYER_3)
-            continue;
-        kvmr_check_add(context,
-                       "layer3-uplink",
-                       KVMR_SEVERITY_ERROR,
-                       link->name,
-                       g_strdup_printf(_("interface %s works on layer 3: there is no ARP on it, so "
-                                         "nobody on its LAN would find the guests"),
-                                       link->name),
-                       g_strdup(_("configure the OSA card with layer2=1 (chzdev), or name it in "
-                                  "kvm-routed.hipersockets or kvm-routed.masquerade instead")));
     }
 }
 
@@ -394,7 +402,7 @@ kvmr_check_network(KvmrPlanNetwork    *network,
                    const KvmrSnapshot *snapshot)
 {
     static void (*const checks[])(const KvmrCheck *) = {
-        check_layer3_uplink,
+        kvmr_check_card,
         check_subnet_overlap,
         check_gateway_unreachable,
         check_link_missing,
@@ -405,6 +413,11 @@ kvmr_check_network(KvmrPlanNetwork    *network,
         kvmr_check_forward_blocked,
         check_setting_lost,
         check_setting_invalid,
+        kvmr_check_host,
+        kvmr_check_lan,
+        kvmr_check_mtu,
+        kvmr_check_names,
+        kvmr_check_rp_filter,
     };
     const KvmrCheck context = {network, all, earlier, snapshot};
 

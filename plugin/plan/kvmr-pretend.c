@@ -21,6 +21,7 @@ kvmr_pretend_up(KvmrSnapshot *snapshot, const KvmrNetwork *network)
 
     if (!link) {
         link = kvmr_snapshot_add_link(snapshot, KVMR_PRETEND_IFINDEX, profile->interface);
+        link->kind = g_strdup("bridge");
         link->mac_len = sizeof(link->mac);
         link->mtu = profile->mtu;
     }

@@ -24,6 +24,7 @@ kvmr_snapshot_new(void)
     self->routes = g_array_new(FALSE, FALSE, sizeof(KvmrRoute));
     self->proxies = g_array_new(FALSE, FALSE, sizeof(guint32));
     self->conflicts = g_array_new(FALSE, FALSE, sizeof(KvmrConflict));
+    self->silent = g_array_new(FALSE, FALSE, sizeof(KvmrNeighbourId));
     return self;
 }
 
@@ -36,7 +37,22 @@ kvmr_snapshot_free(KvmrSnapshot *self)
     g_array_unref(self->proxies);
     g_array_unref(self->conflicts);
     g_clear_pointer(&self->obstacles, g_ptr_array_unref);
+    g_array_unref(self->silent);
     g_free(self);
+}
+
+void
+kvmr_qeth_init(KvmrQeth *qeth)
+{
+    *qeth = (KvmrQeth){
+        .layer2 = KVMR_VALUE_NONE,
+        .hipersockets = KVMR_VALUE_NONE,
+        .bridge_port = KVMR_VALUE_NONE,
+        .flooding = KVMR_VALUE_NONE,
+        .learning = KVMR_VALUE_NONE,
+        .rx_bcast = KVMR_VALUE_NONE,
+        .bridge_invisible = KVMR_VALUE_NONE,
+    };
 }
 
 KvmrLink *
@@ -46,7 +62,7 @@ kvmr_snapshot_add_link(KvmrSnapshot *self, int ifindex, const char *name)
 
     link->ifindex = ifindex;
     link->name = g_strdup(name);
-    link->qeth_layer2 = KVMR_VALUE_NONE;
+    kvmr_qeth_init(&link->qeth);
     for (int key = 0; key < KVMR_N_VALUES; key++) {
         link->values[key] = KVMR_VALUE_NONE;
         link->before[key] = KVMR_VALUE_NONE;
@@ -106,37 +122,48 @@ kvmr_snapshot_own_address(const KvmrSnapshot *self, const KvmrLink *link, guint3
     return first;
 }
 
-static gboolean
-is_layer3(const KvmrSnapshot *self, const KvmrLink *link, guint depth)
+static const KvmrLink *
+find_layer3(const KvmrSnapshot *self, const KvmrLink *link, guint depth)
 {
-    const KvmrLink *lower;
+    const KvmrLink *lower, *found;
 
-    if (link->noarp || link->qeth_layer2 == 0)
-        return TRUE;
+    if (link->noarp || link->qeth.layer2 == 0)
+        return link;
     if (depth == LAYER_DEPTH_MAX)
-        return FALSE;
+        return NULL;
 
     lower = link->lower ? kvmr_snapshot_find_index(self, link->lower) : NULL;
-    if (lower && is_layer3(self, lower, depth + 1))
-        return TRUE;
-    if (g_strcmp0(link->kind, "bond") != 0)
-        return FALSE;
+    found = lower ? find_layer3(self, lower, depth + 1) : NULL;
+    if (found || g_strcmp0(link->kind, "bond") != 0)
+        return found;
 
-    for (guint i = 0; i < self->links->len; i++) {
+    for (guint i = 0; !found && i < self->links->len; i++) {
         const KvmrLink *port = g_ptr_array_index(self->links, i);
 
-        if (port->master == link->ifindex && is_layer3(self, port, depth + 1))
-            return TRUE;
+        if (port->master == link->ifindex)
+            found = find_layer3(self, port, depth + 1);
     }
-    return FALSE;
+    return found;
+}
+
+const KvmrLink *
+kvmr_snapshot_find_layer3(const KvmrSnapshot *self, const KvmrLink *link)
+{
+    return find_layer3(self, link, 0);
 }
 
 KvmrLayer
 kvmr_snapshot_layer(const KvmrSnapshot *self, const KvmrLink *link)
 {
-    if (is_layer3(self, link, 0))
+    if (kvmr_snapshot_find_layer3(self, link))
         return KVMR_LAYER_3;
     return link->mac_len > 0 ? KVMR_LAYER_2 : KVMR_LAYER_UNKNOWN;
+}
+
+int
+kvmr_snapshot_rp_filter(const KvmrSnapshot *self, const KvmrLink *link)
+{
+    return MAX(self->all_rp_filter, link->rp_filter);
 }
 
 gint64

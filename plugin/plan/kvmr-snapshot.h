@@ -27,11 +27,44 @@ typedef enum {
     KVMR_LAYER_3, /* IFF_NOARP, or qeth's layer2=0, on the link or below it */
 } KvmrLayer;
 
+/** What a qeth device in layer 3 does with packets for addresses that are not its own. */
+typedef enum {
+    KVMR_ROUTE4_UNKNOWN,
+    KVMR_ROUTE4_NO, /* the card does not deliver them */
+    KVMR_ROUTE4_MULTICAST,
+    KVMR_ROUTE4_ROUTER,    /* OSA: primary or secondary router */
+    KVMR_ROUTE4_CONNECTOR, /* HiperSockets: primary or secondary connector */
+} KvmrRoute4;
+
+/**
+ * KvmrQeth: what sysfs tells of a qeth device (OSA, HiperSockets). Facts are 0, 1, or
+ * %KVMR_VALUE_NONE where they are not known: another device, or not in this mode of it
+ * @layer2: Ethernet frames, or bare IP packets
+ * @hipersockets: it is HiperSockets, not OSA
+ * @route4: of a layer-3 device
+ * @bridge_port: the card delivers frames for MACs that it does not know (a bridge_role but none)
+ * @flooding, @learning, @rx_bcast, @bridge_invisible: VNIC characteristics, of HiperSockets in
+ *   layer 2; a member of a converged interface (HSCI) is invisible to bridges
+ */
+typedef struct {
+    int        layer2;
+    int        hipersockets;
+    KvmrRoute4 route4;
+    int        bridge_port;
+    int        flooding;
+    int        learning;
+    int        rx_bcast;
+    int        bridge_invisible;
+} KvmrQeth;
+
+/** With nothing known, as for a device that is none. */
+void kvmr_qeth_init(KvmrQeth *qeth);
+
 /**
  * KvmrLink: an interface of the host
  * @kind: kernel's name of the kind (bridge, bond, vlan, veth, …), NULL for a physical device
  * @up: IFF_UP; @carrier: IFF_LOWER_UP; @noarp: IFF_NOARP
- * @qeth_layer2: 0, 1, or %KVMR_VALUE_NONE where the device is no qeth device
+ * @rp_filter: its own net.ipv4.conf value, see kvmr_snapshot_rp_filter(); 0 if it is not known
  * @master: ifindex of the bond or bridge it is a port of, or 0
  * @lower: ifindex of the device below (VLAN, macvlan), or 0; may be unknown to this namespace
  * @mac: of @mac_len bytes, 0 if it has none
@@ -46,7 +79,8 @@ typedef struct {
     gboolean up;
     gboolean carrier;
     gboolean noarp;
-    int      qeth_layer2;
+    KvmrQeth qeth;
+    int      rp_filter;
     guint    mtu;
     int      master;
     int      lower;
@@ -76,6 +110,12 @@ typedef struct {
     guint8      protocol;
 } KvmrRoute;
 
+/** KvmrNeighbourId: somebody on a link. */
+typedef struct {
+    int     ifindex;
+    guint32 addr;
+} KvmrNeighbourId;
+
 /** Our number for routes, registered in iproute2's rt_protos.d as "kvm-routed". */
 #define KVMR_ROUTE_PROTOCOL 136
 
@@ -94,6 +134,15 @@ typedef struct {
     guint32          addr;
 } KvmrConflict;
 
+/** Why NetworkManager's dispatcher would not call our program, which starts the service. */
+typedef enum {
+    KVMR_DISPATCHER_WORKS, /* as far as is known */
+    KVMR_DISPATCHER_NO_PROGRAM,
+    KVMR_DISPATCHER_OVERRIDDEN, /* by a file of the same name in /etc */
+    KVMR_DISPATCHER_MASKED,     /* the unit of NetworkManager's dispatcher is */
+    KVMR_DISPATCHER_DISABLED,   /* that unit is, so D-Bus cannot start it */
+} KvmrDispatcher;
+
 /**
  * KvmrSnapshot: all that a plan depends on of a host at one moment
  * @links: of #KvmrLink
@@ -102,8 +151,12 @@ typedef struct {
  * @proxies: of guint32: addresses of `ip neigh add proxy` entries
  * @conflicts: of #KvmrConflict: those that live probes found and that stand; sorted by the order of
  *   its members
+ * @silent: of #KvmrNeighbourId: gateways of peers that did not answer ARP when last asked
  * @all_forwarding: net.ipv4.conf.all.forwarding: somebody made the whole host a router
+ * @all_rp_filter: net.ipv4.conf.all.rp_filter
+ * @dispatcher: whether NetworkManager would start us
  * @policy_routing: there are `ip rule`s besides the kernel's three
+ * @mark_routing: one of them goes by a packet's mark
  * @foreign_nat: a table that is not ours has a base chain of type nat with rules
  * @foreign_tracking: a table that is not ours looks at connection state in a forward chain; not
  * looked for where @foreign_nat is true already
@@ -116,11 +169,16 @@ typedef struct {
     GArray    *routes;
     GArray    *proxies;
     GArray    *conflicts;
+    GArray    *silent;
     gboolean   all_forwarding;
+    int        all_rp_filter;
     gboolean   policy_routing;
+    gboolean   mark_routing;
     gboolean   foreign_nat;
     gboolean   foreign_tracking;
     GPtrArray *obstacles;
+
+    KvmrDispatcher dispatcher;
 } KvmrSnapshot;
 
 KvmrSnapshot *kvmr_snapshot_new(void);
@@ -146,6 +204,14 @@ kvmr_snapshot_own_address(const KvmrSnapshot *self, const KvmrLink *link, guint3
  * read through VLANs and bonds: layer 3 if it or anything below it is.
  */
 KvmrLayer kvmr_snapshot_layer(const KvmrSnapshot *self, const KvmrLink *link);
+
+/** Returns: (transfer none) (nullable): the device that makes @link one of layer 3: itself, or one
+ * below it. */
+const KvmrLink *kvmr_snapshot_find_layer3(const KvmrSnapshot *self, const KvmrLink *link);
+
+/** The reverse path filter that holds at @link: the greater of all's value and its own (the
+ * kernel's ip-sysctl.rst); 0 is off, 1 strict, 2 loose. */
+int kvmr_snapshot_rp_filter(const KvmrSnapshot *self, const KvmrLink *link);
 
 /** The value that @link had, or has, without us. */
 gint64 kvmr_link_value_before(const KvmrLink *link, KvmrValueKey key);

@@ -20,11 +20,29 @@ static const char *const host_access_words[] = {"all", "basic", "none", NULL};
 static const char *const conntrack_words[] = {"auto", "yes", "no", NULL};
 
 static const char *const finding_codes[] = {
-    "shared-subnet",       "mtu-mismatch",        "layer3-uplink",     "hipersockets-layer",
-    "layer3-route4",       "hsci-member",         "second-path",       "subnet-overlap",
-    "subnet-not-in-lan",   "gateway-unreachable", "duplicate-address", "forward-blocked",
-    "rp-filter",           "global-forwarding",   "link-missing",      "mtu-too-big",
-    "dispatcher-disabled", "setting-lost",        "setting-invalid",   NULL,
+    "shared-subnet",
+    "mtu-mismatch",
+    "layer3-uplink",
+    "hipersockets-layer",
+    "layer3-route4",
+    "hsci-member",
+    "second-path",
+    "subnet-overlap",
+    "subnet-not-in-lan",
+    "gateway-unreachable",
+    "duplicate-address",
+    "forward-blocked",
+    "rp-filter",
+    "global-forwarding",
+    "link-missing",
+    "mtu-too-big",
+    "dispatcher-disabled",
+    "setting-lost",
+    "setting-invalid",
+    "card-drops-frames",
+    "guest-interface",
+    "reach-unknown",
+    NULL,
 };
 
 static gpointer

@@ -440,6 +440,10 @@ class CockpitPage(Editors):
                 self.assertEqual(self.ports(), set())
                 # Until it has removed its checkpoint, its end takes back what it changed.
                 self.lpar.wait_for(lambda: not self.checkpoints(), 60, "no checkpoint")
+                # The ports are the administrator's to change; else mtu-mismatch is found.
+                for port in ports:
+                    self.addCleanup(self.lpar.run, "ip", "link", "set", port, "mtu", "57344")
+                    self.lpar.run("ip", "link", "set", port, "mtu", "9000")
                 self.lpar.attach_guests()
                 self.assert_kept()
 

@@ -236,19 +236,21 @@ class Manual(Install):
             with self.subTest(key):
                 self.assertRegex(text, rf"(?m)^ +(kvm-routed\.)?{key}(?![\w.-])")
 
-    def test_every_finding_is_told(self):
-        """Those that the source can report; kvm-routed.allow takes those of later versions too."""
-        source = "".join(path.read_text(encoding="utf-8")
-                         for path in (product.TOP / "plugin/plan").glob("kvmr-check*.c"))
-        codes = set(re.findall(r'kvmr_check_add\(\s*\w+,\s*"([\w-]+)"', source))
-        self.assertGreaterEqual(codes, {"link-missing", "shared-subnet", "layer3-uplink",
-                                        "subnet-overlap", "gateway-unreachable", "setting-lost",
-                                        "setting-invalid", "duplicate-address", "second-path"})
-        text = self._page("nm-kvm-routed")
-        for code in codes:
-            with self.subTest(code):
-                self.assertRegex(text, rf"(?m)^ +{code} \(")
 
+    def test_every_finding_is_told(self):
+        """What a profile may accept, the source can find and the manual explains: neither more."""
+        plugin = product.TOP / "plugin"
+        keys = (plugin / "setting/kvmr-setting-key.c").read_text(encoding="utf-8")
+        table = re.search(r"finding_codes\[\] = {(.*?)};", keys, re.DOTALL).group(1)
+        codes = set(re.findall(r'"([\w-]+)"', table))
+        self.assertGreater(len(codes), 15)
+        source = "".join(file.read_text(encoding="utf-8") for folder in ("plan", "service")
+                         for file in (plugin / folder).glob("*.c"))
+        found = {code for code in codes if f'"{code}"' in source}
+        self.assertEqual(found, codes)
+        text = self._page("nm-kvm-routed")
+        told = re.search(r"(?ms)^FINDINGS$(.*?)^MESSAGES$", text).group(1)
+        self.assertEqual(set(re.findall(r"(?m)^ +([\w-]+) \((?:error|warning)\)", told)), found)
 
     def test_every_message_is_told(self):
         """What the service can log, the catalog explains and the manual lists: neither more."""

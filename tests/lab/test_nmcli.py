@@ -228,7 +228,8 @@ class Up(Front):
         directory = "/usr/lib/NetworkManager/dispatcher.d"
         self.lpar.sh(f"mount -t tmpfs tmpfs {directory}")
         self.addCleanup(self.lpar.sh, f"umount {directory}")
-        self.good("connection", "up", ID)
+        warning, = self.warned("connection", "up", ID)
+        self.assertIn("dispatcher-disabled", warning)
         self.assertIn("kvm_routed", self.lpar.run("nft", "list", "tables").stdout)
         self.assertEqual(self.lpar.service_state(ID), "active")
 

@@ -11,6 +11,8 @@ fixture_add_link(KvmrSnapshot *snapshot, int ifindex, const char *name, const ch
     KvmrRoute       route = {.ifindex = ifindex, .metric = 100, .protocol = 2};
     GError         *error = NULL;
 
+    if (g_str_has_prefix(name, "br-"))
+        link->kind = g_strdup("bridge");
     link->up = link->carrier = TRUE;
     link->mtu = 1500;
     link->mac_len = 6;
@@ -37,8 +39,7 @@ fixture_snapshot(void)
     fixture_add_link(snapshot, FIXTURE_UPLINK, "o5s_10g_1", "10.131.11.254/8");
     fixture_add_link(snapshot, FIXTURE_HIPERSOCKETS, "hs56k_0", "172.31.56.1/24");
     fixture_add_link(snapshot, FIXTURE_INTRANET, "o5s_1g_1", "172.18.0.11/15");
-    fixture_add_link(snapshot, FIXTURE_GUESTS, "br-ex", "10.136.11.254/24")->kind = g_strdup(
-        "bridge");
+    fixture_add_link(snapshot, FIXTURE_GUESTS, "br-ex", "10.136.11.254/24");
     return snapshot;
 }
 

@@ -22,7 +22,8 @@ enum {
 /** The snapshot with all four links up, nothing forwarding. */
 KvmrSnapshot *fixture_snapshot(void);
 
-/** Adds an Ethernet link that is up; forwarding and proxy ARP off. @address may be NULL. */
+/** Adds an Ethernet link that is up, a bridge if its name begins with "br-"; forwarding and proxy
+ * ARP off. @address may be NULL. */
 KvmrLink *
 fixture_add_link(KvmrSnapshot *snapshot, int ifindex, const char *name, const char *address);
 

@@ -60,7 +60,7 @@ test_links(Fixture *fixture, gconstpointer data)
     g_assert_cmpint(link->master, ==, 0);
     g_assert_cmpint(link->lower, ==, 0);
     g_assert_cmpmem(link->mac, link->mac_len, mac, sizeof(mac));
-    g_assert_cmpint(link->qeth_layer2, ==, KVMR_VALUE_NONE);
+    g_assert_cmpint(link->qeth.layer2, ==, KVMR_VALUE_NONE);
     g_assert_cmpint(link->values[KVMR_VALUE_FORWARDING], ==, 1);
     g_assert_cmpint(link->values[KVMR_VALUE_PROXY_ARP], ==, 0);
     g_assert_cmpint(link->values[KVMR_VALUE_TX_QUEUE_LENGTH], ==, 1000);
@@ -211,6 +211,37 @@ test_policy_routing(Fixture *fixture, gconstpointer data)
     kernel_add_rule(100, 77);
     snapshot = kernel_snapshot(fixture->host);
     g_assert_true(snapshot->policy_routing);
+    g_assert_false(snapshot->mark_routing);
+}
+
+static void
+test_mark_routing(Fixture *fixture, gconstpointer data)
+{
+    g_autoptr(KvmrSnapshot) snapshot = NULL;
+
+    g_free(kernel_run("ip rule add fwmark 7 lookup 77"));
+    snapshot = kernel_snapshot(fixture->host);
+    g_assert_true(snapshot->policy_routing);
+    g_assert_true(snapshot->mark_routing);
+}
+
+static void
+test_rp_filter(Fixture *fixture, gconstpointer data)
+{
+    g_autoptr(KvmrSnapshot) snapshot = NULL;
+    const KvmrLink *link;
+
+    kernel_add_veth("uplink", "lan");
+    kernel_write_sysctl("conf/all/rp_filter", "1");
+    kernel_write_sysctl("conf/uplink/rp_filter", "2");
+    kernel_write_sysctl("conf/lan/rp_filter", "0");
+    snapshot = kernel_snapshot(fixture->host);
+    link = kvmr_snapshot_find_name(snapshot, "uplink");
+    g_assert_cmpint(link->rp_filter, ==, 2);
+    g_assert_cmpint(kvmr_snapshot_rp_filter(snapshot, link), ==, 2);
+    link = kvmr_snapshot_find_name(snapshot, "lan");
+    g_assert_cmpint(link->rp_filter, ==, 0);
+    g_assert_cmpint(kvmr_snapshot_rp_filter(snapshot, link), ==, 1);
 }
 
 static void
@@ -227,7 +258,7 @@ test_qeth_layer(Fixture *fixture, gconstpointer data)
 
         g_assert_true(g_file_set_contents("/sys/class/net/lo/device/layer2", values[i], -1, NULL));
         snapshot = kernel_snapshot(fixture->host);
-        g_assert_cmpint(kvmr_snapshot_find_name(snapshot, "lo")->qeth_layer2, ==, expected[i]);
+        g_assert_cmpint(kvmr_snapshot_find_name(snapshot, "lo")->qeth.layer2, ==, expected[i]);
     }
     g_assert_cmpint(umount("/sys"), ==, 0);
 }
@@ -434,6 +465,8 @@ main(int argc, char **argv)
     ADD("proxies", test_proxies);
     ADD("global-forwarding", test_global_forwarding);
     ADD("policy-routing", test_policy_routing);
+    ADD("mark-routing", test_mark_routing);
+    ADD("rp-filter", test_rp_filter);
     ADD("qeth-layer", test_qeth_layer);
     ADD("neighbours", test_neighbours);
     ADD("sysctl-guards", test_sysctl_guards);

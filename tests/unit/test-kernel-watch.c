@@ -132,6 +132,12 @@ test_sysctls(Fixture *fixture, gconstpointer data)
     assert_called(fixture);
     kernel_write_sysctl("ip_forward", "1");
     assert_called(fixture);
+    kernel_write_sysctl("conf/hs/rp_filter", "1");
+    assert_called(fixture);
+    kernel_write_sysctl("conf/hs/rp_filter", "1");
+    assert_calls(fixture, 0);
+    kernel_write_sysctl("conf/all/rp_filter", "1");
+    assert_called(fixture);
 }
 
 /* Of nothing that follows a plan depends. */
@@ -146,7 +152,6 @@ test_noise(Fixture *fixture, gconstpointer data)
     g_free(kernel_run("ip route add table 77 10.9.9.0/24 dev hs"));
     g_free(kernel_run("ip route add blackhole 10.9.8.0/24"));
     g_free(kernel_run("ip -6 address add 2001:db8::1/64 dev hs"));
-    kernel_write_sysctl("conf/hs/rp_filter", "2");
     kernel_add_neighbour("br-ex", "10.136.11.1", "02:00:00:00:00:01", NUD_REACHABLE);
     assert_calls(fixture, 0);
 }

@@ -286,16 +286,16 @@ test_layer3_uplink(void)
         if (step == 0) {
             uplink->noarp = TRUE;
         } else if (step == 1) {
-            uplink->qeth_layer2 = 0;
+            uplink->qeth.layer2 = 0;
         } else if (step == 2) { /* the VLAN's card is a layer-3 one */
             uplink->lower = 20;
-            fixture_add_link(snapshot, 20, "encbd00", NULL)->qeth_layer2 = 0;
+            fixture_add_link(snapshot, 20, "encbd00", NULL)->qeth.layer2 = 0;
         } else { /* a VLAN on a bond, one port of which is */
             uplink->lower = 21;
             fixture_add_link(snapshot, 21, "bond0", NULL)->kind = g_strdup("bond");
             fixture_add_link(snapshot, 22, "encbd00", NULL)->master = 21;
             fixture_add_link(snapshot, 23, "encbe00", NULL)->master = 21;
-            kvmr_snapshot_find_index(snapshot, 23)->qeth_layer2 = 0;
+            kvmr_snapshot_find_index(snapshot, 23)->qeth.layer2 = 0;
         }
         plan = fixture_plan(snapshot, fixture_guests11(), NULL, NULL);
         check_state(fixture_planned(plan, 0), KVMR_STATE_FAILED, FALSE, "layer 3");

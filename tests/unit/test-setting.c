@@ -454,7 +454,7 @@ test_finding_codes(void)
     g_autofree char   *all = g_strjoinv(", ", (char **) codes);
     g_autoptr(KvmrSetting) setting = kvmr_setting_new();
 
-    g_assert_cmpuint(g_strv_length((char **) codes), ==, 19);
+    g_assert_cmpuint(g_strv_length((char **) codes), ==, 22);
     set(setting, "allow", 0, all);
     assert_value(setting, "allow", all);
 }
