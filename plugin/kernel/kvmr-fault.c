@@ -28,9 +28,8 @@ read_lines(const char *file)
     g_autofree char *path = g_build_filename(KVMR_FAULT_DIRECTORY, file, NULL);
     g_autofree char *text = NULL;
 
-    if (!g_file_get_contents(path, &text, NULL, NULL))
-        return g_new0(char *, 1);
-    return g_strsplit(text, "\n", -1);
+    (void) g_file_get_contents(path, &text, NULL, NULL);
+    return g_strsplit(text ? text : "", "\n", -1);
 }
 
 static guint64

@@ -6,7 +6,6 @@
 
 #include "kernel/kvmr-log.h"
 #include "kernel/kvmr-state-file.h"
-#include "setting/kvmr-error.h"
 #include "setting/kvmr-text.h"
 
 #define BOOT_ID_FILE "/proc/sys/kernel/random/boot_id"
@@ -224,12 +223,10 @@ read_or_set_aside(KvmrJournal *self, GError **error)
     self->complete = keyfile && !damaged;
     if (keyfile)
         return keyfile;
-    if (!g_error_matches(refusal, KVMR_ERROR, KVMR_ERROR_STATE)) {
+    if (!kvmr_state_file_set_aside(self->path)) {
         g_propagate_error(error, g_steal_pointer(&refusal));
         return NULL;
     }
-    if (!kvmr_state_file_set_aside(self->path, error))
-        return NULL;
     kvmr_log(KVMR_MESSAGE_STATE_FILE,
              NULL,
              _("%s; it is called %s now: if it is yours, compare its values with sysctl when all "

@@ -107,6 +107,18 @@ set_unread(const char *path, int errsv, GError **error)
     return FALSE;
 }
 
+static const char *
+find_file_distrust(const struct stat *status)
+{
+    if (S_ISLNK(status->st_mode))
+        return _("it is a symbolic link");
+    if (!S_ISREG(status->st_mode))
+        return _("it is no regular file");
+    if (status->st_size > SIZE_MAX_BYTES)
+        return _("it is too large");
+    return find_distrust(status);
+}
+
 static gboolean
 read_trusted(int fd, GString *text, const char *path, GError **error)
 {
@@ -116,11 +128,7 @@ read_trusted(int fd, GString *text, const char *path, GError **error)
 
     if (fstat(fd, &status) < 0)
         return set_unread(path, errno, error);
-    if (!S_ISREG(status.st_mode))
-        return set_distrusted(path, _("it is no regular file"), error);
-    if (status.st_size > SIZE_MAX_BYTES)
-        return set_distrusted(path, _("it is too large"), error);
-    why = find_distrust(&status);
+    why = find_file_distrust(&status);
     if (why)
         return set_distrusted(path, why, error);
     g_string_set_size(text, (gsize) status.st_size);
@@ -231,26 +239,21 @@ kvmr_state_file_read(const char *path, gboolean *damaged, GError **error)
 }
 
 gboolean
-kvmr_state_file_set_aside(const char *path, GError **error)
+kvmr_state_file_set_aside(const char *path)
 {
     g_autofree char *name = g_path_get_basename(path);
     g_autofree char *refused = g_strconcat(name, KVMR_STATE_FILE_REFUSED, NULL);
-    int              errsv = 0, directory = open_directory(path, error);
+    struct stat      status;
+    gboolean         done;
+    int              directory = open_directory(path, NULL);
 
     if (directory < 0)
         return FALSE;
-    if (renameat(directory, name, directory, refused) < 0)
-        errsv = errno;
+    done = fstatat(directory, name, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
+           find_file_distrust(&status) != NULL &&
+           renameat(directory, name, directory, refused) == 0;
     (void) close(directory);
-    if (errsv == 0)
-        return TRUE;
-    g_set_error(error,
-                KVMR_ERROR,
-                KVMR_ERROR_STATE,
-                _("%s cannot be set aside: %s; remove it and restart nm-kvm-routed"),
-                path,
-                g_strerror(errsv));
-    return FALSE;
+    return done;
 }
 
 /* Returns an errno value, as those below do. */

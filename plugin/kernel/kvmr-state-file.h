@@ -24,9 +24,9 @@ GKeyFile *kvmr_state_file_read(const char *path, gboolean *damaged, GError **err
 /**
  * kvmr_state_file_set_aside: give a file that must not be trusted another name, under which nobody
  * reads it but people
- * @error: %KVMR_ERROR_STATE: it has still the name, or the directory cannot be trusted either
+ * Returns: FALSE if it has its name still; so a sound file has, that could not be read just now
  */
-gboolean kvmr_state_file_set_aside(const char *path, GError **error);
+gboolean kvmr_state_file_set_aside(const char *path);
 
 /**
  * kvmr_state_file_write: replace the file in one step, readable by its owner only

@@ -171,6 +171,16 @@ class Faults:
         return collections.Counter(line.split(" ", 1)[1] for line in lines[:last]
                                    if line.startswith("operation "))
 
+    def refused_work(self):
+        """Whether a change was refused, and not just a look at a host without networks."""
+        begun = False
+        for line in self._read("met"):
+            if line in ("point apply.begin", "point apply.idle"):
+                begun = line.endswith("begin")
+            elif line == "point reconcile.refused" and begun:
+                return True
+        return False
+
     def fired(self):
         """What was done as the plan said: a list of (name, action, process id)."""
         return [(name, action, int(pid)) for name, action, pid in map(str.split, self._read("fired"))]
