@@ -26,7 +26,8 @@ READ_KERNEL = """
     echo
     echo ==
     for value in conf/*/forwarding conf/*/proxy_arp neigh/*/proxy_delay; do
-        grep -H . /proc/sys/net/ipv4/$value
+        # An interface may vanish meanwhile.
+        grep -sH . /proc/sys/net/ipv4/$value || true
     done
     echo ==
     ip -4 route show table main proto 136

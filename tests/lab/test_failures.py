@@ -117,11 +117,13 @@ class Barred(FaultCase):
     def bar(self, operation, name, n, error):
         self.begin(operation, f"{name} {n}+ {NUMBERS[error]}", "reconcile.refused 1+ stop",
                    "reconcile.unread 1+ stop")
-        for _ in range(2):  # at once, and at a later try
+        for again in (True, False):  # at once, and at a later try
             pid = self.stop_or_end(operation)
             if not pid:
                 break
             self.assert_safe(f"{name} {n}+ {error}")
+            if not again:
+                self.faults.begin()
             self.faults.resume(pid)
         self.faults.begin()
         # An event that makes it look at once.
