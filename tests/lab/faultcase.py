@@ -24,7 +24,6 @@ SWITCH = "br-ex"
 IDLE = ("reconcile.", "apply.idle")
 
 
-
 @functools.lru_cache(None)
 def shared_cec():
     cec = Cec(product=product_with_faults())
@@ -59,11 +58,17 @@ class FaultCase(labcase.LabCase):
 
     def prepare_up(self):
         self.lpar.load_profile(self.profile, NAME)
-        self.lpar.signal_service(signal.SIGKILL)
+        self.kill_service()
 
     def start_up(self):
         self._start("connection", "up", NAME)
         self.lpar.attach_guests()
+
+    def kill_service(self):
+        """When the dispatcher has told it everything: else that would start the next one."""
+        self.faults.begin()
+        self.lpar.wait_for(self.faults.idle, 10, "the service is done")
+        self.lpar.signal_service(signal.SIGKILL)
 
     def prepare_change(self):
         self.lpar.load_profile(self.profile, NAME)
@@ -83,7 +88,7 @@ class FaultCase(labcase.LabCase):
     def prepare_restart(self):
         """What it finds then, others changed meanwhile."""
         self.prepare_down()
-        self.lpar.signal_service(signal.SIGKILL)
+        self.kill_service()
         self.lpar.sysctl("net/ipv4/conf/hs57_0/forwarding", 0)
         self.lpar.run("ip", "route", "del", "10.136.12.0/24", "proto", "136")
 
@@ -189,10 +194,12 @@ class FaultCase(labcase.LabCase):
         first = self.faults.host()
         return first if self.faults.host() == first else None
 
-    def stop_or_end(self, operation):
-        """The process that stopped at a point; None if it was not met although all is done."""
-        seen = self.lpar.wait_for(lambda: self.faults.stopped() or self._is_over(operation), 30,
-                                  f"{operation} is done, or stops", 0.005)
+    def stop_or_end(self, operation, over=lambda: False):
+        """The process that stopped at a point; None if it was not met although all is done, or
+        over() says that it will not be."""
+        seen = self.lpar.wait_for(
+            lambda: self.faults.stopped() or over() or self._is_over(operation), 30,
+            f"{operation} is done, or stops", 0.005)
         return None if seen is True else seen
 
     def _is_over(self, operation):

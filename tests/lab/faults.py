@@ -205,11 +205,13 @@ class Faults:
         time.sleep(0.1)
         return len(self._read("met")) == before
 
-    def wait_stopped(self, timeout=30):
-        return self.lpar.wait_for(self.stopped, timeout, "the service stops at its point", 0.005)
-
     def signal(self, pid, number):
         self.lpar.run("kill", f"-{int(number)}", str(pid))
+
+    def ended(self):
+        """Whether every process to which something was done is gone."""
+        pids = {pid for _, _, pid in self.fired()}
+        return bool(pids) and not any(self.lives(pid) for pid in pids)
 
     def lives(self, pid):
         return self._state(pid) not in (None, "Z", "X")

@@ -118,10 +118,11 @@ class Barred(FaultCase):
         self.begin(operation, f"{name} {n}+ {NUMBERS[error]}", "reconcile.refused 1+ stop",
                    "reconcile.unread 1+ stop")
         for again in (True, False):  # at once, and at a later try
-            pid = self.stop_or_end(operation)
+            # Barred from its first request on, it cannot even start.
+            pid = self.stop_or_end(operation, self.faults.ended)
+            self.assert_safe(f"{name} {n}+ {error}")
             if not pid:
                 break
-            self.assert_safe(f"{name} {n}+ {error}")
             if not again:
                 self.faults.begin()
             self.faults.resume(pid)

@@ -87,9 +87,10 @@ class Journal(FaultCase):
     def spoil(self, script):
         """An active network, whose journal that script changes while the service is dead."""
         self.prepare_down()
-        self.lpar.signal_service(signal.SIGKILL)
+        self.kill_service()
+        size = self.log_size()
         self.lpar.sh(script)
-        return self.log_size()
+        return size
 
     def assert_goes_on(self):
         self.lpar.wait_state(NAME, "active")
