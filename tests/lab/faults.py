@@ -43,7 +43,7 @@ READ_REST = """
 
 
 def product_with_faults():
-    """That build, installed below BUILD/faults-root."""
+    """That build, installed below BUILD/faults-root, unless KVMR_FAULTS_PRODUCT names one."""
     if os.environ.get("KVMR_FAULTS_PRODUCT"):
         return pathlib.Path(os.environ["KVMR_FAULTS_PRODUCT"])
     with product.locked("faults"):
@@ -184,7 +184,8 @@ class Faults:
 
     def fired(self):
         """What was done as the plan said: a list of (name, action, process id)."""
-        return [(name, action, int(pid)) for name, action, pid in map(str.split, self._read("fired"))]
+        lines = map(str.split, self._read("fired"))
+        return [(name, action, int(pid)) for name, action, pid in lines]
 
     def stopped(self):
         """The process that stands still at a point, or None."""
