@@ -13,6 +13,9 @@
 #define NM_NAME "org.freedesktop.NetworkManager"
 #define NM_PATH "/org/freedesktop/NetworkManager"
 
+/* How the names of files end that the service has set aside. */
+#define REFUSED ".refused"
+
 void
 kvmr_outcome_clear(KvmrOutcome *self)
 {
@@ -20,7 +23,8 @@ kvmr_outcome_clear(KvmrOutcome *self)
     g_clear_pointer(&self->reason, g_free);
 }
 
-/* A service that ended because nothing was left to do leaves no file with content. */
+/* A service that ended because nothing was left to do leaves no file with content, but for those
+ * that it did not trust. */
 static gboolean
 has_something_to_undo(const char *runtime_dir)
 {
@@ -31,7 +35,7 @@ has_something_to_undo(const char *runtime_dir)
         g_autofree char *path = g_build_filename(runtime_dir, name, NULL);
         GStatBuf         info;
 
-        if (g_lstat(path, &info) == 0 && info.st_size > 0)
+        if (!g_str_has_suffix(name, REFUSED) && g_lstat(path, &info) == 0 && info.st_size > 0)
             return TRUE;
     }
     return FALSE;

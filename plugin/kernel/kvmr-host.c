@@ -9,6 +9,7 @@
 #include "kernel/kvmr-conflict-watch.h"
 #include "kernel/kvmr-dispatcher-state.h"
 #include "kernel/kvmr-drift.h"
+#include "kernel/kvmr-fault.h"
 #include "kernel/kvmr-file-watch.h"
 #include "kernel/kvmr-journal.h"
 #include "kernel/kvmr-log.h"
@@ -19,6 +20,7 @@
 #include "kernel/kvmr-nft.h"
 #include "kernel/kvmr-outlook.h"
 #include "kernel/kvmr-qeth.h"
+#include "kernel/kvmr-recovery.h"
 #include "kernel/kvmr-rules-reader.h"
 #include "kernel/kvmr-step.h"
 #include "kernel/kvmr-sysctl.h"
@@ -44,6 +46,8 @@ struct _KvmrHost {
     /* As the last snapshot found it. */
     guint filtering; /* KvmrRulesParts of others that may drop what is forwarded */
     guint nft_changes;
+
+    gboolean unsaved; /* the file of the journal says something else than the journal */
 };
 
 /* What a plan depends on, by what was found in a thread. */
@@ -176,7 +180,8 @@ kvmr_host_snapshot(KvmrHost *self, GError **error)
 
     if (!kvmr_netlink_read(self->netlink, snapshot, error) ||
         !kvmr_sysctl_read_all_forwarding(&snapshot->all_forwarding, error) ||
-        !read_foreign(self, snapshot, error))
+        !read_foreign(self, snapshot, error) ||
+        !kvmr_recovery_complete(self->journal, self->nft, snapshot, error))
         return NULL;
     snapshot->all_rp_filter = kvmr_sysctl_read_all_rp_filter();
     snapshot->dispatcher = kvmr_dispatcher_state_read("");
@@ -198,6 +203,12 @@ has_journal(const KvmrHost *self)
 }
 
 gboolean
+kvmr_host_is_settled(const KvmrHost *self)
+{
+    return !self->unsaved;
+}
+
+gboolean
 kvmr_host_is_in_use(KvmrHost *self)
 {
     g_autoptr(GError) error = NULL;
@@ -209,6 +220,18 @@ kvmr_host_is_in_use(KvmrHost *self)
         return exists;
     kvmr_log(KVMR_MESSAGE_NOT_READ, NULL, "%s", error->message);
     return TRUE;
+}
+
+gboolean
+kvmr_host_routes(KvmrHost *self, const KvmrSnapshot *snapshot, const char *guest)
+{
+    const KvmrLink *link = kvmr_snapshot_find_name(snapshot, guest);
+    gboolean        exists;
+
+    return link && link->values[KVMR_VALUE_FORWARDING] == 1 &&
+           link->values[KVMR_VALUE_PROXY_ARP] == 1 &&
+           link->before[KVMR_VALUE_PROXY_ARP] != KVMR_VALUE_NONE &&
+           kvmr_nft_exists(self->nft, &exists, NULL) && exists;
 }
 
 GHashTable *
@@ -461,6 +484,7 @@ fail_closed(KvmrHost *self)
             if (kvmr_journal_get(self->journal, ifindex, keys[k]) == KVMR_VALUE_NONE ||
                 !if_indextoname((unsigned) ifindex, ifname))
                 continue;
+            kvmr_fault_point("close.%s", kvmr_value_key_to_string(keys[k]));
             if (!write_value(self, ifindex, ifname, keys[k], 0, &error) && !is_gone(error))
                 kvmr_log(KVMR_MESSAGE_NOT_UNDONE,
                          &(KvmrLogFields){.interface = ifname},
@@ -479,30 +503,31 @@ set_closed(GError **error, const char *text)
     *error = g_error_new(KVMR_ERROR, KVMR_ERROR_NOT_ROUTED, "%s; %s", refused->message, text);
 }
 
-/* Takes back what was done, last first. */
+/*
+ * Takes back what was done, last first, and no further than that works: a link that still proxies
+ * must not lose the rules that filter it, and none may be switched on again without its former
+ * ones.
+ */
 static void
 undo_steps(KvmrHost *self, GArray *steps, GError **error)
 {
-    gboolean failed = FALSE;
-
     for (guint i = steps->len; i > 0; i--) {
         KvmrStep *step = &g_array_index(steps, KvmrStep, i - 1);
         g_autoptr(GError) local = NULL;
 
         if (!step->done)
             continue;
+        kvmr_fault_step("undo", step);
         if (undo_step(self, step, &local) || is_gone(local)) {
             unjournal(self, step);
             continue;
         }
         kvmr_log(KVMR_MESSAGE_NOT_UNDONE, NULL, "%s", local->message);
-        failed = TRUE;
-    }
-    if (failed) {
         fail_closed(self);
         set_closed(error,
                    _("it could not be undone either: proxy ARP and forwarding are off on all "
                      "links that kvm-routed switched them on"));
+        return;
     }
 }
 
@@ -513,7 +538,8 @@ save_journal(KvmrHost *self)
     g_autoptr(GError) error = NULL;
 
     kvmr_journal_set_rules(self->journal, mark);
-    if (!kvmr_journal_save(self->journal, &error))
+    self->unsaved = !kvmr_journal_save(self->journal, &error);
+    if (self->unsaved)
         kvmr_log(KVMR_MESSAGE_STATE_FILE, NULL, "%s", error->message);
 }
 
@@ -565,6 +591,7 @@ take_steps(KvmrHost        *self,
         KvmrStep *step = &g_array_index(steps, KvmrStep, i);
         g_autoptr(GError) local = NULL;
 
+        kvmr_fault_step("apply", step);
         step->done = take_step(self, step, transaction, plan->ruleset, &local);
         if (step->done)
             continue;
@@ -624,18 +651,21 @@ kvmr_host_apply(KvmrHost           *self,
     follow_delays(self, plan, snapshot);
     follow_files(self, plan, snapshot);
     follow_gateways(self, plan, snapshot);
+    kvmr_fault_point(steps->len > 0 ? "apply.begin" : "apply.idle");
     if (!complete_steps(steps, error) || !write_journal(self, steps, error))
         return FALSE;
 
     if (changed)
         *changed = steps->len > 0;
     if (take_steps(self, steps, transaction, plan, &refused, &local)) {
+        kvmr_fault_point(steps->len > 0 ? "apply.taken" : "apply.idle");
         tidy_journal(self, plan, snapshot, steps);
         kvmr_drift_tell(self->drift, plan, steps, tables);
         kvmr_drift_remember(self->drift, plan);
         return TRUE;
     }
     give_up(self, steps, refused, lost, &local);
+    kvmr_fault_point("undo.done");
     kvmr_drift_forget(self->drift);
     g_propagate_error(error, g_steal_pointer(&local));
     return FALSE;

@@ -55,9 +55,20 @@ gboolean kvmr_host_apply(KvmrHost           *self,
                          gboolean           *changed,
                          GError            **error);
 
+/** Whether all that the last kvmr_host_apply() did is on file: else a later one shall follow, lest
+ * a later life of the service restores what is restored already. */
+gboolean kvmr_host_is_settled(const KvmrHost *self);
+
 /** Whether the journal lists anything, or our tables exist: there is something of ours on the host.
  */
 gboolean kvmr_host_is_in_use(KvmrHost *self);
+
+/**
+ * kvmr_host_routes: whether the host routes for the guests of an interface because of us, be it of
+ * an earlier life: our tables are there, and it forwards and proxies, which was switched on last
+ * @guest: name of the guest interface
+ */
+gboolean kvmr_host_routes(KvmrHost *self, const KvmrSnapshot *snapshot, const char *guest);
 
 /**
  * kvmr_host_get_counters: packets by counter name (arp_refused, forward_refused, spoofed,

@@ -16,6 +16,9 @@
 #define KEY_MARK    "mark"
 #define GROUP_LINK  "link "
 #define KEY_NAME    "name"
+/* Comes last: where it is missing, something before it may be, too. */
+#define GROUP_END    "end"
+#define KEY_COMPLETE "complete"
 
 #define COMMENT " What kvm-routed found on the interfaces before it changed it, and puts back."
 
@@ -33,6 +36,7 @@ struct _KvmrJournal {
     GHashTable *entries; /* ifindex -> Entry */
     char       *rules;
     char       *saved; /* content of the file; NULL: not known */
+    gboolean    complete;
 };
 
 static void
@@ -115,6 +119,18 @@ kvmr_journal_list(const KvmrJournal *self)
     return list;
 }
 
+gboolean
+kvmr_journal_is_complete(const KvmrJournal *self)
+{
+    return self->complete;
+}
+
+void
+kvmr_journal_set_complete(KvmrJournal *self)
+{
+    self->complete = TRUE;
+}
+
 const char *
 kvmr_journal_get_rules(const KvmrJournal *self)
 {
@@ -165,6 +181,7 @@ take_group(KvmrJournal *self, GKeyFile *keyfile, const char *group)
 
         if (ifindex != 0 && take_value(self, keyfile, group, (int) ifindex, words[i]))
             continue;
+        self->complete = FALSE;
         shown = g_strdup_printf("[%s] %s", group, words[i]);
         kvmr_log(KVMR_MESSAGE_STATE_FILE,
                  NULL,
@@ -177,9 +194,11 @@ take_group(KvmrJournal *self, GKeyFile *keyfile, const char *group)
 static void
 take_keyfile(KvmrJournal *self, GKeyFile *keyfile)
 {
+    static const char *const known[] = {GROUP_BOOT, GROUP_RULES, GROUP_END, NULL};
     g_auto(GStrv) groups = g_key_file_get_groups(keyfile, NULL);
     g_autofree char *boot_id = g_key_file_get_value(keyfile, GROUP_BOOT, KEY_BOOT_ID, NULL);
 
+    self->complete &= g_key_file_has_key(keyfile, GROUP_END, KEY_COMPLETE, NULL);
     /* Interfaces are numbered, and their values set, anew at each boot. */
     if (boot_id && strcmp(boot_id, self->boot_id) != 0) {
         g_info(_("%s is of before the last boot and not used"), self->path);
@@ -187,9 +206,34 @@ take_keyfile(KvmrJournal *self, GKeyFile *keyfile)
     }
     self->rules = g_key_file_get_value(keyfile, GROUP_RULES, KEY_MARK, NULL);
     for (guint i = 0; groups[i]; i++) {
-        if (strcmp(groups[i], GROUP_BOOT) != 0 && strcmp(groups[i], GROUP_RULES) != 0)
+        if (!g_strv_contains(known, groups[i]))
             take_group(self, keyfile, groups[i]);
     }
+}
+
+/* What cannot be trusted is no reason not to route: what it said is lost, the rest is not. */
+static GKeyFile *
+read_or_set_aside(KvmrJournal *self, GError **error)
+{
+    g_autofree char *aside = g_strconcat(self->path, KVMR_STATE_FILE_REFUSED, NULL);
+    g_autoptr(GError) refusal = NULL;
+    gboolean  damaged = FALSE;
+    GKeyFile *keyfile = kvmr_state_file_read(self->path, &damaged, &refusal);
+
+    self->complete = keyfile && !damaged;
+    if (keyfile)
+        return keyfile;
+    if (!kvmr_state_file_set_aside(self->path)) {
+        g_propagate_error(error, g_steal_pointer(&refusal));
+        return NULL;
+    }
+    kvmr_log(KVMR_MESSAGE_STATE_FILE,
+             NULL,
+             _("%s; it is called %s now: if it is yours, compare its values with sysctl when all "
+               "networks are down, then remove it"),
+             refusal->message,
+             aside);
+    return g_key_file_new();
 }
 
 KvmrJournal *
@@ -205,7 +249,7 @@ kvmr_journal_new(const char *directory, GError **error)
     else
         self->boot_id = g_strdup("unknown");
 
-    keyfile = kvmr_state_file_read(self->path, error);
+    keyfile = read_or_set_aside(self, error);
     if (!keyfile)
         return NULL;
     take_keyfile(self, keyfile);
@@ -241,6 +285,7 @@ to_keyfile(const KvmrJournal *self)
 
         put_entry(keyfile, ifindex, g_hash_table_lookup(self->entries, GINT_TO_POINTER(ifindex)));
     }
+    g_key_file_set_boolean(keyfile, GROUP_END, KEY_COMPLETE, TRUE);
     return keyfile;
 }
 

@@ -17,8 +17,9 @@ typedef struct _KvmrJournal KvmrJournal;
 
 /**
  * kvmr_journal_new: reads the journal in @directory, if there is one
- * @error: %KVMR_ERROR_STATE if the file cannot be trusted, see kvmr_state_file_read(). What is
- *   garbled in one that can is passed over and logged; one of before the last boot is not used
+ * @error: %KVMR_ERROR_STATE if the directory cannot be trusted, see kvmr_state_file_read(). A file
+ *   that cannot is set aside, what is garbled in one that can is passed over, and both is logged;
+ *   one of before the last boot is not used
  */
 KvmrJournal *kvmr_journal_new(const char *directory, GError **error);
 void         kvmr_journal_free(KvmrJournal *self);
@@ -33,6 +34,14 @@ void kvmr_journal_set(
 
 /** Returns: (transfer full) (element-type int): indices of the interfaces that have entries. */
 GArray *kvmr_journal_list(const KvmrJournal *self);
+
+/**
+ * kvmr_journal_is_complete: whether it has all that an earlier life of the service noted: not if
+ * there was no file, or if anything of it was cut off or not used
+ */
+gboolean kvmr_journal_is_complete(const KvmrJournal *self);
+/** Nothing that is missing is missed any more. */
+void kvmr_journal_set_complete(KvmrJournal *self);
 
 /** The mark of our rules, see kvmr_nft_get_mark(); NULL: not known. */
 const char *kvmr_journal_get_rules(const KvmrJournal *self);

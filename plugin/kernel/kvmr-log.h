@@ -22,7 +22,7 @@ typedef enum {
     KVMR_MESSAGE_APPLIED,       /* it was accepted at last */
     KVMR_MESSAGE_NOT_READ,      /* the host's state could not be read */
     KVMR_MESSAGE_NOT_UNDONE,    /* a change could not be taken back */
-    KVMR_MESSAGE_STATE_FILE,    /* a file in the runtime directory is damaged or not writable */
+    KVMR_MESSAGE_STATE_FILE,    /* a file in the runtime directory cannot be used or written */
     KVMR_MESSAGE_NOT_FOLLOWED,  /* others' changes of the host will be noticed late */
     KVMR_MESSAGE_NOT_ANNOUNCED, /* guests could not be announced to the LAN */
     KVMR_MESSAGE_FIREWALLD,     /* firewalld keeps a guest interface out of its zone */

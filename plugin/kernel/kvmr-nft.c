@@ -8,6 +8,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "kernel/kvmr-fault.h"
 #include "kernel/kvmr-log.h"
 #include "setting/kvmr-error.h"
 #include "setting/kvmr-text.h"
@@ -162,9 +163,10 @@ forget_cache(KvmrNft *self)
 static gboolean
 run(KvmrNft *self, const char *commands, char **output, gboolean *again, GError **error)
 {
-    gboolean         done = nft_run_cmd_from_buffer(self->context, commands) == 0;
+    const char      *failure = kvmr_fault_fails("nft.run") ? g_strerror(errno) : NULL;
+    gboolean         done = !failure && nft_run_cmd_from_buffer(self->context, commands) == 0;
     g_autofree char *text = g_strdup(nft_ctx_get_output_buffer(self->context));
-    const char      *printed = nft_ctx_get_error_buffer(self->context);
+    const char      *printed = failure ? failure : nft_ctx_get_error_buffer(self->context);
     g_autofree char *message = g_strndup(printed, strcspn(printed, "\n"));
 
     forget_cache(self);

@@ -7,6 +7,7 @@
 #include <netlink/socket.h>
 #include <sys/socket.h>
 
+#include "kernel/kvmr-fault.h"
 #include "setting/kvmr-error.h"
 
 /* The kernel fills an answer's datagrams up to this size, if the reader has room for it. */
@@ -207,7 +208,9 @@ receive_some(KvmrNlSocket *self, Answer *answer)
     int                    left;
 
     do {
-        length = recvmsg(nl_socket_get_fd(self->sock), &received, 0);
+        length = kvmr_fault_fails("netlink.receive")
+                     ? -1
+                     : recvmsg(nl_socket_get_fd(self->sock), &received, 0);
     } while (length < 0 && errno == EINTR);
     if (length < 0)
         return fail(self, errno);
@@ -232,14 +235,22 @@ ask(KvmrNlSocket *self, KvmrNlMessage *message, Answer *answer)
     if (nl_socket_get_fd(self->sock) < 0 && connect_socket(self) < 0)
         return fail(self, ENOTCONN);
 
+    /* As if the kernel refused it. */
+    if (kvmr_fault_fails("netlink.request"))
+        return fail(self, errno);
+
     hdr->nlmsg_seq = NL_AUTO_SEQ;
     nl_complete_msg(self->sock, message);
     answer->sequence = hdr->nlmsg_seq;
     if (answer->receive)
         answer->receive(NULL, answer->user_data);
     do {
-        result = nl_send(self->sock, message);
+        result = kvmr_fault_fails("netlink.send") ? -nl_syserr2nlerr(errno)
+                                                  : nl_send(self->sock, message);
     } while (result == -NLE_INTR);
+    /* So libnl calls ENOBUFS. */
+    if (result == -NLE_NOMEM)
+        return fail(self, ENOBUFS);
     if (result < 0)
         return fail_with(self, EIO, nl_geterror(result));
 

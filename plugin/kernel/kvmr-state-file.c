@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "kernel/kvmr-fault.h"
 #include "kernel/kvmr-log.h"
 #include "setting/kvmr-error.h"
 #include "setting/kvmr-text.h"
@@ -38,7 +39,7 @@ open_directory(const char *path, GError **error)
     g_autofree char *directory = g_path_get_dirname(path);
     struct stat      status;
     const char      *why;
-    int              fd = open(directory, MODE_DIRECTORY);
+    int fd = kvmr_fault_fails("file.open-directory") ? -1 : open(directory, MODE_DIRECTORY);
 
     if (fd < 0 || fstat(fd, &status) < 0)
         why = g_strerror(errno);
@@ -59,45 +60,80 @@ open_directory(const char *path, GError **error)
     return -1;
 }
 
-/* @text: as long as the file. Returns: why it can't be read, or NULL. */
-static const char *
+/* @text: as long as the file. Returns an errno value. */
+static int
 read_all(int fd, GString *text)
 {
     gsize length = 0;
 
     while (length < text->len) {
-        ssize_t got = read(fd, text->str + length, text->len - length);
+        ssize_t got = kvmr_fault_fails("file.read")
+                          ? -1
+                          : read(fd, text->str + length, text->len - length);
 
         if (got < 0 && errno == EINTR)
             continue;
         if (got < 0)
-            return g_strerror(errno);
+            return errno;
         if (got == 0)
             break;
         length += (gsize) got;
     }
     g_string_truncate(text, length);
-    return NULL;
+    return 0;
 }
 
-/* Returns: why the file is not used, or NULL. */
+static gboolean
+set_distrusted(const char *path, const char *why, GError **error)
+{
+    g_set_error(error,
+                KVMR_ERROR,
+                KVMR_ERROR_STATE,
+                _("%s is not used: %s; it must be a file of root that nobody else may write to"),
+                path,
+                why);
+    return FALSE;
+}
+
+static gboolean
+set_unread(const char *path, int errsv, GError **error)
+{
+    g_set_error(error,
+                KVMR_ERROR,
+                KVMR_ERROR_KERNEL,
+                _("%s cannot be read: %s; the kernel's log may tell why"),
+                path,
+                g_strerror(errsv));
+    return FALSE;
+}
+
 static const char *
-read_trusted(int fd, GString *text)
+find_file_distrust(const struct stat *status)
+{
+    if (S_ISLNK(status->st_mode))
+        return _("it is a symbolic link");
+    if (!S_ISREG(status->st_mode))
+        return _("it is no regular file");
+    if (status->st_size > SIZE_MAX_BYTES)
+        return _("it is too large");
+    return find_distrust(status);
+}
+
+static gboolean
+read_trusted(int fd, GString *text, const char *path, GError **error)
 {
     struct stat status;
     const char *why;
+    int         errsv;
 
     if (fstat(fd, &status) < 0)
-        return g_strerror(errno);
-    if (!S_ISREG(status.st_mode))
-        return _("it is no regular file");
-    if (status.st_size > SIZE_MAX_BYTES)
-        return _("it is too large");
-    why = find_distrust(&status);
+        return set_unread(path, errno, error);
+    why = find_file_distrust(&status);
     if (why)
-        return why;
+        return set_distrusted(path, why, error);
     g_string_set_size(text, (gsize) status.st_size);
-    return read_all(fd, text);
+    errsv = read_all(fd, text);
+    return errsv == 0 || set_unread(path, errsv, error);
 }
 
 /* Whether a line by itself is one that GKeyFile, which takes all or nothing, can read. */
@@ -118,7 +154,7 @@ is_sound(const char *line)
 
 /* The lines of @text that are sound and that it is known where they belong. */
 static char *
-pick_sound_lines(const char *text, const char *path)
+pick_sound_lines(const char *text, const char *path, gboolean *damaged)
 {
     g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
     GString *sound = g_string_new(NULL);
@@ -138,6 +174,7 @@ pick_sound_lines(const char *text, const char *path)
         } else {
             g_autofree char *shown = kvmr_text_quote(lines[i]);
 
+            *damaged = TRUE;
             kvmr_log(
                 KVMR_MESSAGE_STATE_FILE, NULL, _("%s is damaged: %s is passed over"), path, shown);
         }
@@ -146,47 +183,77 @@ pick_sound_lines(const char *text, const char *path)
 }
 
 static GKeyFile *
-parse(const char *text, const char *path)
+parse(const char *text, const char *path, gboolean *damaged)
 {
-    g_autofree char *sound = pick_sound_lines(text, path);
+    g_autofree char *sound = pick_sound_lines(text, path, damaged);
     g_autoptr(GKeyFile) keyfile = g_key_file_new();
     g_autoptr(GError) error = NULL;
 
     if (sound[0] == '\0' ||
         g_key_file_load_from_data(keyfile, sound, strlen(sound), G_KEY_FILE_NONE, &error))
         return g_steal_pointer(&keyfile);
+    *damaged = TRUE;
     kvmr_log(KVMR_MESSAGE_STATE_FILE, NULL, _("%s is damaged: %s"), path, error->message);
     return g_key_file_new();
 }
 
-GKeyFile *
-kvmr_state_file_read(const char *path, GError **error)
+/* Returns -1 on an error; without @error there is no such file. */
+static int
+open_to_read(const char *path, GError **error)
 {
     g_autofree char *name = g_path_get_basename(path);
-    g_autoptr(GString) text = g_string_new(NULL);
-    const char *why;
-    int         fd, errsv, directory = open_directory(path, error);
+    int              fd, errsv, directory = open_directory(path, error);
 
     if (directory < 0)
-        return NULL;
-    fd = openat(directory, name, MODE_READ);
+        return -1;
+    fd = kvmr_fault_fails("file.open-to-read") ? -1 : openat(directory, name, MODE_READ);
     errsv = errno;
     (void) close(directory);
-    if (fd < 0 && errsv == ENOENT)
-        return g_key_file_new();
-    why = fd < 0 ? g_strerror(errsv) : read_trusted(fd, text);
+    if (fd < 0 && errsv == ELOOP)
+        (void) set_distrusted(path, _("it is a symbolic link"), error);
+    else if (fd < 0 && errsv != ENOENT)
+        (void) set_unread(path, errsv, error);
+    return fd;
+}
+
+GKeyFile *
+kvmr_state_file_read(const char *path, gboolean *damaged, GError **error)
+{
+    g_autoptr(GString) text = g_string_new(NULL);
+    g_autoptr(GError) failure = NULL;
+    gboolean  unsound = FALSE, done;
+    GKeyFile *keyfile;
+    int       fd = open_to_read(path, &failure);
+
+    done = fd >= 0 ? read_trusted(fd, text, path, &failure) : !failure;
     if (fd >= 0)
         (void) close(fd);
-    if (!why)
-        return parse(text->str, path);
+    if (!done) {
+        g_propagate_error(error, g_steal_pointer(&failure));
+        return NULL;
+    }
+    keyfile = fd >= 0 ? parse(text->str, path, &unsound) : g_key_file_new();
+    if (damaged)
+        *damaged = unsound;
+    return keyfile;
+}
 
-    g_set_error(error,
-                KVMR_ERROR,
-                KVMR_ERROR_STATE,
-                _("%s is not used: %s; remove it and restart nm-kvm-routed"),
-                path,
-                why);
-    return NULL;
+gboolean
+kvmr_state_file_set_aside(const char *path)
+{
+    g_autofree char *name = g_path_get_basename(path);
+    g_autofree char *refused = g_strconcat(name, KVMR_STATE_FILE_REFUSED, NULL);
+    struct stat      status;
+    gboolean         done;
+    int              directory = open_directory(path, NULL);
+
+    if (directory < 0)
+        return FALSE;
+    done = fstatat(directory, name, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
+           find_file_distrust(&status) != NULL &&
+           renameat(directory, name, directory, refused) == 0;
+    (void) close(directory);
+    return done;
 }
 
 /* Returns an errno value, as those below do. */
@@ -194,7 +261,7 @@ static int
 write_all(int fd, const char *data, gsize length)
 {
     while (length > 0) {
-        ssize_t written = write(fd, data, length);
+        ssize_t written = kvmr_fault_fails("file.write") ? -1 : write(fd, data, length);
 
         if (written < 0 && errno == EINTR)
             continue;
@@ -206,6 +273,14 @@ write_all(int fd, const char *data, gsize length)
     return 0;
 }
 
+static int
+remove_file(int directory, const char *name)
+{
+    if (kvmr_fault_fails("file.remove"))
+        return errno;
+    return unlinkat(directory, name, 0) < 0 && errno != ENOENT ? errno : 0;
+}
+
 /* A crash leaves the old file or the new one, never a part of it. */
 static int
 replace_file(int directory, const char *name, const char *data, gsize length)
@@ -213,25 +288,24 @@ replace_file(int directory, const char *name, const char *data, gsize length)
     g_autofree char *fresh = g_strconcat(name, ".new", NULL);
     int              fd, errsv;
 
-    if (unlinkat(directory, fresh, 0) < 0 && errno != ENOENT)
-        return errno;
-    fd = openat(directory, fresh, MODE_WRITE, S_IRUSR | S_IWUSR);
+    errsv = remove_file(directory, fresh);
+    if (errsv != 0)
+        return errsv;
+    fd = kvmr_fault_fails("file.create") ? -1
+                                         : openat(directory, fresh, MODE_WRITE, S_IRUSR | S_IWUSR);
     if (fd < 0)
         return errno;
     errsv = write_all(fd, data, length);
-    if (close(fd) < 0 && errsv == 0)
+    if ((close(fd) < 0 || kvmr_fault_fails("file.close")) && errsv == 0)
         errsv = errno;
-    if (errsv == 0 && renameat(directory, fresh, directory, name) < 0)
+    kvmr_fault_point("file.%s.written", name);
+    if (errsv == 0 &&
+        (kvmr_fault_fails("file.rename") || renameat(directory, fresh, directory, name) < 0))
         errsv = errno;
+    kvmr_fault_point("file.%s.renamed", name);
     if (errsv != 0)
         (void) unlinkat(directory, fresh, 0);
     return errsv;
-}
-
-static int
-remove_file(int directory, const char *name)
-{
-    return unlinkat(directory, name, 0) < 0 && errno != ENOENT ? errno : 0;
 }
 
 gboolean

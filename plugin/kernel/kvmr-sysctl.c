@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "kernel/kvmr-fault.h"
 #include "setting/kvmr-error.h"
 
 #define DIRECTORY "/proc/sys/net/ipv4"
@@ -31,10 +32,10 @@ read_number(const char *path, gint64 *value)
     ssize_t length;
     int     fd, errsv;
 
-    fd = open(path, O_RDONLY | O_CLOEXEC);
+    fd = kvmr_fault_fails("sysctl.open-to-read") ? -1 : open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return errno;
-    length = read(fd, text, NUMBER_SIZE);
+    length = kvmr_fault_fails("sysctl.read") ? -1 : read(fd, text, NUMBER_SIZE);
     errsv = errno;
     (void) close(fd);
     if (length < 0)
@@ -107,7 +108,7 @@ write_number(int fd, gint64 value)
 {
     char    text[NUMBER_SIZE];
     ssize_t length = g_snprintf(text, sizeof(text), "%" G_GINT64_FORMAT, value);
-    ssize_t written = write(fd, text, (size_t) length);
+    ssize_t written = kvmr_fault_fails("sysctl.write") ? -1 : write(fd, text, (size_t) length);
 
     if (written < 0)
         return errno;
@@ -118,9 +119,9 @@ gboolean
 kvmr_sysctl_write(int ifindex, const char *ifname, KvmrValueKey key, gint64 value, GError **error)
 {
     g_autofree char *path = kvmr_sysctl_path(ifname, key);
-    int              fd = open(path, O_WRONLY | O_CLOEXEC);
-    int              errsv = errno;
-    gboolean         gone;
+    int      fd = kvmr_fault_fails("sysctl.open-to-write") ? -1 : open(path, O_WRONLY | O_CLOEXEC);
+    int      errsv = errno;
+    gboolean gone;
 
     /* The open file belongs to one interface, and writing to it fails once that is renamed: if the
      * name is right now, it is the right interface that is written to. */

@@ -20,7 +20,7 @@ kvmr_memory_new(const char *runtime_dir)
     g_autoptr(GError) error = NULL;
 
     self->path = g_build_filename(runtime_dir, "networks", NULL);
-    keyfile = kvmr_state_file_read(self->path, &error);
+    keyfile = kvmr_state_file_read(self->path, NULL, &error);
     if (!keyfile) {
         kvmr_log(KVMR_MESSAGE_STATE_FILE, NULL, "%s", error->message);
         keyfile = g_key_file_new();

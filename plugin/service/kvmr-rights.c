@@ -4,6 +4,8 @@
 #include <glib/gi18n-lib.h>
 #include <polkit/polkit.h>
 
+#include "kernel/kvmr-fault.h"
+
 #define BUS_NAME      "org.freedesktop.DBus"
 #define BUS_PATH      "/org/freedesktop/DBus"
 #define BUS_INTERFACE "org.freedesktop.DBus"
@@ -11,6 +13,9 @@
 /* One person has one dialogue before it, a script that forks a few: more of one user's questions at
  * a time only fill our memory. */
 #define QUESTIONS_PER_USER_MAX 16
+
+/* How often the bus is asked that fails to tell who calls. */
+#define TRIES 3
 
 struct _KvmrRights {
     PolkitAuthority *authority; /* NULL until somebody needs it. libpolkit uses it when a question
@@ -24,6 +29,7 @@ typedef struct {
     const char            *action;
     KvmrRightsKnown        known;
     gpointer               user_data;
+    guint                  tries;
     guint32                uid;
     GCancellable          *cancellable; /* cancelled when the caller is gone */
     guint                  watch_id;
@@ -197,14 +203,25 @@ ask_polkit(Question *question)
     polkit_authority_get_async(question->cancellable, on_authority, question);
 }
 
+static void ask_user(Question *question);
+
 static void
 on_user_known(GObject *bus, GAsyncResult *result, gpointer user_data)
 {
     Question        *question = user_data;
     g_autofree char *refusal = NULL;
+    g_autoptr(GError) error = NULL;
     g_autoptr(GVariant)
-        answer = g_dbus_connection_call_finish(G_DBUS_CONNECTION(bus), result, NULL);
+        answer = g_dbus_connection_call_finish(G_DBUS_CONNECTION(bus), result, &error);
 
+    if (answer && kvmr_fault_sets("dbus.caller", &error))
+        g_clear_pointer(&answer, g_variant_unref);
+    /* What the dispatcher tells must not be lost; who has left the bus waits for no answer. */
+    if (!answer && ++question->tries < TRIES &&
+        !g_error_matches(error, G_DBUS_ERROR, G_DBUS_ERROR_NAME_HAS_NO_OWNER)) {
+        ask_user(question);
+        return;
+    }
     if (answer)
         g_variant_get(answer, "(u)", &question->uid);
     if (question->uid == 0)
@@ -222,6 +239,25 @@ on_user_known(GObject *bus, GAsyncResult *result, gpointer user_data)
         ask_polkit(question);
 }
 
+static void
+ask_user(Question *question)
+{
+    GDBusMethodInvocation *invocation = question->invocation;
+
+    g_dbus_connection_call(get_bus(question),
+                           BUS_NAME,
+                           BUS_PATH,
+                           BUS_INTERFACE,
+                           "GetConnectionUnixUser",
+                           g_variant_new("(s)", g_dbus_method_invocation_get_sender(invocation)),
+                           G_VARIANT_TYPE("(u)"),
+                           G_DBUS_CALL_FLAGS_NONE,
+                           -1,
+                           NULL,
+                           on_user_known,
+                           question);
+}
+
 void
 kvmr_rights_ask(KvmrRights            *self,
                 GDBusMethodInvocation *invocation,
@@ -237,18 +273,7 @@ kvmr_rights_ask(KvmrRights            *self,
     question->known = known;
     question->user_data = user_data;
     question->uid = G_MAXUINT32;
-    g_dbus_connection_call(g_dbus_method_invocation_get_connection(invocation),
-                           BUS_NAME,
-                           BUS_PATH,
-                           BUS_INTERFACE,
-                           "GetConnectionUnixUser",
-                           g_variant_new("(s)", g_dbus_method_invocation_get_sender(invocation)),
-                           G_VARIANT_TYPE("(u)"),
-                           G_DBUS_CALL_FLAGS_NONE,
-                           -1,
-                           NULL,
-                           on_user_known,
-                           question);
+    ask_user(question);
 }
 
 KvmrRights *

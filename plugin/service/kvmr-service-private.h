@@ -25,6 +25,7 @@ struct _KvmrService {
     KvmrDBusKvmRouted        *skeleton;
     GHashTable               *objects; /* UUID -> KvmrDBusObjectSkeleton */
     GHashTable               *routed;  /* set of UUIDs: what the host routes for us */
+    gboolean                  known; /* @routed is true; not before the first change was applied */
     char                     *failure; /* why the last plan could not be applied; NULL: it was */
     guint                     next_number;
     guint                     pending; /* calls that are not answered yet */

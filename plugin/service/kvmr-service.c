@@ -4,6 +4,7 @@
 #include <glib/gi18n-lib.h>
 #include <string.h>
 
+#include "kernel/kvmr-fault.h"
 #include "kernel/kvmr-log.h"
 #include "plan/kvmr-zone.h"
 #include "service/kvmr-dbus-error.h"
@@ -212,10 +213,13 @@ apply(KvmrService        *self,
       GError            **error)
 {
     if (!kvmr_host_apply(self->host, plan, snapshot, changed, error)) {
-        if (g_error_matches(*error, KVMR_ERROR, KVMR_ERROR_NOT_ROUTED))
+        if (g_error_matches(*error, KVMR_ERROR, KVMR_ERROR_NOT_ROUTED)) {
             g_hash_table_remove_all(self->routed);
+            self->known = TRUE;
+        }
         return FALSE;
     }
+    self->known = TRUE;
     g_hash_table_remove_all(self->routed);
     for (guint i = 0; i < plan->networks->len; i++) {
         const KvmrPlanNetwork *planned = g_ptr_array_index(plan->networks, i);
@@ -224,6 +228,21 @@ apply(KvmrService        *self,
             g_hash_table_add(self->routed, g_strdup(planned->network->profile->uuid));
     }
     return TRUE;
+}
+
+/* What an earlier life of the service routed is still routed, although this one failed at once. */
+static void
+find_routed(KvmrService *self, const KvmrPlan *plan, const KvmrSnapshot *snapshot)
+{
+    if (self->known)
+        return;
+    for (guint i = 0; i < plan->networks->len; i++) {
+        const KvmrPlanNetwork *planned = g_ptr_array_index(plan->networks, i);
+        const KvmrProfile     *profile = planned->network->profile;
+
+        if (planned->routed && kvmr_host_routes(self->host, snapshot, profile->interface))
+            g_hash_table_add(self->routed, g_strdup(profile->uuid));
+    }
 }
 
 /* After a failure: what is shown shall be what the host has now, not what it had before. */
@@ -281,9 +300,11 @@ kvmr_service_reconcile(KvmrService *self)
     gint64   start = g_get_monotonic_time(), applied;
 
     unschedule(self);
+    kvmr_fault_point("reconcile.begin");
     kvmr_memory_set(self->memory, networks);
     snapshot = kvmr_host_snapshot(self->host, &error);
     if (!snapshot) {
+        kvmr_fault_point("reconcile.unread");
         show_unread(self, networks, error->message);
         retry_later(self);
         kvmr_log(KVMR_MESSAGE_NOT_READ,
@@ -296,16 +317,23 @@ kvmr_service_reconcile(KvmrService *self)
     plan = kvmr_plan_new(networks, snapshot);
     done = apply(self, plan, snapshot, &changed, &error);
     applied = g_get_monotonic_time();
+    kvmr_fault_point(!done     ? "reconcile.refused"
+                     : changed ? "reconcile.changed"
+                               : "reconcile.unchanged");
     g_free(self->failure);
     self->failure = done ? NULL : g_strdup(error->message);
     if (done) {
-        if (self->retry_seconds > 0)
+        if (self->retry_seconds > 0 && kvmr_host_is_settled(self->host))
             kvmr_log(KVMR_MESSAGE_APPLIED, NULL, _("the host is as it shall be again"));
-        retry_no_more(self);
+        if (kvmr_host_is_settled(self->host))
+            retry_no_more(self);
+        else
+            retry_later(self);
         kvmr_host_announce(self->host, plan, snapshot, changed);
         kvmr_host_look_out(self->host, plan, snapshot);
     } else {
         read_again(self, networks, &plan, &snapshot);
+        find_routed(self, plan, snapshot);
         kvmr_plan_set_failed(plan, self->routed, error->message);
         retry_later(self);
         kvmr_log(KVMR_MESSAGE_NOT_APPLIED,
@@ -320,6 +348,7 @@ kvmr_service_reconcile(KvmrService *self)
         kvmr_host_look_for_conflicts(self->host, plan, snapshot);
     kvmr_service_judge_tries(self);
     watch_idle(self);
+    kvmr_fault_point(changed ? "reconcile.told" : "reconcile.end");
     /* For the benchmarks. */
     g_debug("reconciled %u networks, %s: applied after %" G_GINT64_FORMAT
             " us, told after %" G_GINT64_FORMAT " us",
@@ -391,7 +420,8 @@ kvmr_service_new(GDBusConnection *bus,
 
     kvmr_dbus_kvm_routed_set_version(self->skeleton, PACKAGE_VERSION);
     kvmr_service_connect_calls(self);
-    if (!g_dbus_interface_skeleton_export(
+    if (kvmr_fault_sets("dbus.export", error) ||
+        !g_dbus_interface_skeleton_export(
             G_DBUS_INTERFACE_SKELETON(self->skeleton), bus, KVMR_OBJECT_PATH, error))
         return NULL;
     g_dbus_object_manager_server_set_connection(self->manager, bus);

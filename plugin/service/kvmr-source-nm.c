@@ -5,6 +5,7 @@
 #include <glib/gi18n-lib.h>
 #include <string.h>
 
+#include "kernel/kvmr-fault.h"
 #include "service/kvmr-nm-profile.h"
 #include "service/kvmr-setting-keeper.h"
 #include "setting/kvmr-error.h"
@@ -198,6 +199,8 @@ applied_read(GObject *object, GAsyncResult *result, gpointer user_data)
         applied = nm_device_get_applied_connection_finish(NM_DEVICE(object), result, NULL, &error);
     Tracked *tracked = user_data;
 
+    if (applied && kvmr_fault_sets("dbus.applied-connection", &error))
+        g_clear_object(&applied);
     /* Cancelled means that the device is no longer tracked, or is being read again. */
     if (g_error_matches(error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
         return;
@@ -552,6 +555,8 @@ kvmr_source_nm_new(GDBusConnection *bus, GError **error)
     g_autoptr(KvmrSourceNM) self = g_object_new(KVMR_TYPE_SOURCE_NM, NULL);
     const GPtrArray *items;
 
+    if (kvmr_fault_sets("dbus.networkmanager", error))
+        return NULL;
     self->client = g_initable_new(
         NM_TYPE_CLIENT, NULL, error, NM_CLIENT_DBUS_CONNECTION, bus, NULL);
     if (!self->client)

@@ -412,7 +412,7 @@ static void
 read_file(KvmrTries *self)
 {
     g_autoptr(GError) error = NULL;
-    g_autoptr(GKeyFile) keyfile = kvmr_state_file_read(self->path, &error);
+    g_autoptr(GKeyFile) keyfile = kvmr_state_file_read(self->path, NULL, &error);
     g_autoptr(GPtrArray) list = NULL;
     gint64 now = kvmr_alarm_now();
 

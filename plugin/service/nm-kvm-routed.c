@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "kernel/kvmr-fault.h"
 #include "kernel/kvmr-host.h"
 #include "kernel/kvmr-log.h"
 #include "service/kvmr-changer-nm.h"
@@ -144,7 +145,8 @@ run(Daemon *self, GError **error)
                     g_strerror(errno));
         return FALSE;
     }
-    self->bus = g_bus_get_sync(G_BUS_TYPE_SYSTEM, NULL, error);
+    if (!kvmr_fault_sets("dbus.connect", error))
+        self->bus = g_bus_get_sync(G_BUS_TYPE_SYSTEM, NULL, error);
     if (!self->bus)
         return FALSE;
     host = kvmr_host_new(directory, error);

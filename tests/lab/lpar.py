@@ -212,6 +212,16 @@ class Lpar(Host):
         """Stop NetworkManager as a service manager does; it leaves the links as they are."""
         self._nm.stop(timeout=timeout)
 
+    def kill_nm(self):
+        """The hard way."""
+        self._nm.send_signal(signal.SIGKILL)
+        self._nm.wait()
+
+    def kill_bus(self):
+        self._bus.send_signal(signal.SIGKILL)
+        self._bus.wait()
+        self.run("rm", "/run/dbus/system_bus_socket")
+
     def start_nm_when_dead(self, timeout=20):
         """Wait for the end of a NetworkManager that somebody killed, and start the next one."""
         self._nm.wait(timeout)

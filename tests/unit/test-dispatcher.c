@@ -336,14 +336,19 @@ test_no_nm(Fixture *fixture, gconstpointer data)
     g_assert_cmpstr(fixture->outcome.state, ==, NULL);
 }
 
-/* A profile that is gone cannot tell, but the service has left something to undo. */
+/* A profile that is gone cannot tell, but the service has left something to undo. What it did not
+ * trust is nothing to start it for. */
 static void
 test_something_to_undo(Fixture *fixture, gconstpointer data)
 {
     g_autofree char *path = g_build_filename(fixture->runtime_dir, "journal", NULL);
+    g_autofree char *refused = g_build_filename(fixture->runtime_dir, "journal.refused", NULL);
     g_autoptr(GError) error = NULL;
 
     start_nm(fixture);
+    g_assert_true(g_file_set_contents(refused, "x", 1, NULL));
+    assert_notified(fixture, "down");
+    g_assert_cmpint(g_unlink(refused), ==, 0);
     g_assert_true(g_file_set_contents(path, "", 0, NULL));
     assert_notified(fixture, "down");
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <errno.h>
 #include <fcntl.h>
 #include <glib/gstdio.h>
 #include <string.h>
@@ -65,7 +66,38 @@ write_file(const Fixture *fixture, const char *text)
     g_assert_no_error(error);
 }
 
-/* Opening it must fail, with a message that has @part. */
+/* It must not be used, with a message that has @part, but neither be lost nor be in the way. */
+static void
+set_aside(const Fixture *fixture, const char *part)
+{
+    g_autofree char *aside = g_strconcat(fixture->path, KVMR_STATE_FILE_REFUSED, NULL);
+    g_autoptr(KvmrJournal) journal = NULL;
+    g_autoptr(GPtrArray) warnings = NULL;
+    const char *message;
+    GStatBuf    before, after;
+
+    g_assert_cmpint(g_lstat(fixture->path, &before), ==, 0);
+    log_begin();
+    journal = open_journal(fixture);
+    warnings = log_end();
+    g_assert_cmpuint(warnings->len, ==, 1);
+    message = log_field(warnings, 0, "MESSAGE");
+    g_assert_nonnull(strstr(message, part));
+    g_assert_nonnull(strstr(message, aside));
+
+    g_assert_cmpint(kvmr_journal_get(journal, 9, KVMR_VALUE_FORWARDING), ==, KVMR_VALUE_NONE);
+    g_assert_false(kvmr_journal_is_complete(journal));
+    kvmr_journal_set(journal, 7, "a", KVMR_VALUE_FORWARDING, 0);
+    save(journal);
+    g_assert_true(g_file_test(fixture->path, G_FILE_TEST_IS_REGULAR));
+    g_assert_cmpint(g_unlink(fixture->path), ==, 0);
+
+    g_assert_cmpint(g_lstat(aside, &after), ==, 0);
+    g_assert_cmpuint(before.st_ino, ==, after.st_ino);
+    g_assert_cmpint(g_rename(aside, fixture->path), ==, 0);
+}
+
+/* The directory must not be used, with a message that has @part. */
 static void
 refuse(const Fixture *fixture, const char *part)
 {
@@ -188,26 +220,108 @@ test_distrust(Fixture *fixture, gconstpointer data)
 
     write_file(fixture, "[link 9]\nforwarding=0\n");
     g_assert_cmpint(g_chmod(fixture->path, 0620), ==, 0);
-    refuse(fixture, "others may write to it");
+    set_aside(fixture, "others may write to it");
     g_assert_cmpint(g_chmod(fixture->path, 0602), ==, 0);
-    refuse(fixture, "others may write to it");
+    set_aside(fixture, "others may write to it");
     g_assert_cmpint(g_chmod(fixture->path, 0600), ==, 0);
     g_assert_cmpint(chown(fixture->path, 65534, 0), ==, 0);
-    refuse(fixture, "belongs to another user");
+    set_aside(fixture, "belongs to another user");
 
     g_assert_cmpint(g_rename(fixture->path, elsewhere), ==, 0);
     g_assert_cmpint(symlink(elsewhere, fixture->path), ==, 0);
-    refuse(fixture, "Too many levels of symbolic links");
+    set_aside(fixture, "it is a symbolic link");
     g_assert_cmpint(g_unlink(fixture->path), ==, 0);
     g_assert_cmpint(g_unlink(elsewhere), ==, 0);
 
     g_assert_cmpint(mkfifo(fixture->path, 0600), ==, 0);
-    refuse(fixture, "no regular file");
+    set_aside(fixture, "no regular file");
     g_assert_cmpint(g_unlink(fixture->path), ==, 0);
 
     large = g_strnfill(4 * 1024 * 1024 + 1, '#');
     write_file(fixture, large);
-    refuse(fixture, "too large");
+    set_aside(fixture, "too large");
+}
+
+/* As root: what an error keeps from being read is not set aside, it may be read later. */
+static void
+test_unreadable(Fixture *fixture, gconstpointer data)
+{
+    GError *error = NULL;
+
+    write_file(fixture, "[link 9]\nforwarding=0\n");
+    g_assert_cmpint(g_chmod(fixture->path, 0600), ==, 0);
+    g_assert_cmpint(chown(fixture->directory, 65534, 0), ==, 0);
+    g_assert_cmpint(seteuid(65534), ==, 0);
+    g_assert_null(kvmr_journal_new(fixture->directory, &error));
+    g_assert_cmpint(seteuid(0), ==, 0);
+    g_assert_error(error, KVMR_ERROR, KVMR_ERROR_KERNEL);
+    g_assert_nonnull(strstr(error->message, g_strerror(EACCES)));
+    g_assert_true(g_file_test(fixture->path, G_FILE_TEST_EXISTS));
+    g_clear_error(&error);
+}
+
+/* As nobody: one's own file and root's are used, anybody else's is not. */
+static void
+test_nobody(Fixture *fixture, gconstpointer data)
+{
+    static const uid_t owners[] = {0, 65534, 1};
+
+    g_assert_cmpint(chown(fixture->directory, 65534, 0), ==, 0);
+    for (guint i = 0; i < G_N_ELEMENTS(owners); i++) {
+        g_autoptr(KvmrJournal) journal = NULL;
+        g_autoptr(GPtrArray) warnings = NULL;
+
+        write_file(fixture, "[link 9]\nforwarding=0\n");
+        g_assert_cmpint(g_chmod(fixture->path, 0644), ==, 0);
+        g_assert_cmpint(chown(fixture->path, owners[i], 0), ==, 0);
+        g_assert_cmpint(seteuid(65534), ==, 0);
+        log_begin();
+        journal = open_journal(fixture);
+        warnings = log_end();
+        g_assert_cmpint(seteuid(0), ==, 0);
+        g_assert_cmpuint(warnings->len, ==, owners[i] == 1 ? 1 : 0);
+        g_assert_cmpint(kvmr_journal_get(journal, 9, KVMR_VALUE_FORWARDING),
+                        ==,
+                        owners[i] == 1 ? KVMR_VALUE_NONE : 0);
+    }
+    g_assert_cmpint(chown(fixture->directory, 0, 0), ==, 0);
+    {
+        g_autofree char *aside = g_strconcat(fixture->path, KVMR_STATE_FILE_REFUSED, NULL);
+
+        g_assert_cmpint(g_unlink(aside), ==, 0);
+    }
+}
+
+/* It is known whether something may be missing. */
+static void
+test_complete(Fixture *fixture, gconstpointer data)
+{
+    g_autoptr(KvmrJournal) none = open_journal(fixture);
+    g_autoptr(KvmrJournal) sound = NULL;
+    g_autoptr(KvmrJournal) cut = NULL;
+    g_autoptr(GPtrArray) warnings = NULL;
+    g_autofree char *text = NULL;
+    char            *end;
+
+    g_assert_false(kvmr_journal_is_complete(none));
+    kvmr_journal_set_complete(none);
+    g_assert_true(kvmr_journal_is_complete(none));
+    kvmr_journal_set(none, 7, "a", KVMR_VALUE_FORWARDING, 0);
+    save(none);
+    sound = open_journal(fixture);
+    g_assert_true(kvmr_journal_is_complete(sound));
+
+    /* Between two lines: each that is left is sound. */
+    g_assert_true(g_file_get_contents(fixture->path, &text, NULL, NULL));
+    end = strstr(text, "forwarding=");
+    g_assert_nonnull(end);
+    *end = '\0';
+    write_file(fixture, text);
+    log_begin();
+    cut = open_journal(fixture);
+    warnings = log_end();
+    g_assert_cmpuint(warnings->len, ==, 0);
+    g_assert_false(kvmr_journal_is_complete(cut));
 }
 
 static void
@@ -332,6 +446,9 @@ main(int argc, char **argv)
     ADD("rules", test_rules);
     ADD("leftover", test_leftover);
     ADD("distrust", test_distrust);
+    ADD("unreadable", test_unreadable);
+    ADD("nobody", test_nobody);
+    ADD("complete", test_complete);
     ADD("distrusted-directory", test_distrusted_directory);
     ADD("same-boot", test_same_boot);
     ADD("odd-name", test_odd_name);

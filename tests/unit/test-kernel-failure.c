@@ -302,6 +302,68 @@ test_undo_fails(Fixture *fixture, gconstpointer data)
     kernel_assert_sysctl("conf/uplink/forwarding", "1");
 }
 
+/*
+ * A link that came with a change, and cannot be switched off again: what filters it stays, and
+ * nothing that went with the change is switched on again without its rules.
+ */
+static void
+test_undo_fails_with_new_rules(Fixture *fixture, gconstpointer data)
+{
+    g_autoptr(KvmrPlan) plan = make_plan(ACCEPT);
+    g_autoptr(KvmrPlan) bad = kernel_plan_new();
+    g_autoptr(GPtrArray) messages = NULL;
+    g_autofree char *rules = NULL;
+
+    kernel_plan_route(plan, "10.136.12.0/24", "172.31.56.3", "hs");
+    kernel_apply(fixture->host, plan);
+    /* As above: the way back of the route is barred, after that of the new rules' steps. */
+    kernel_add_address("hs", "172.31.56.1/30");
+    kernel_plan_rules(bad, "arp operation request accept");
+    kernel_plan_value(bad, "hs", KVMR_VALUE_PROXY_ARP, 1);
+    kernel_plan_value(bad, "hs", KVMR_VALUE_FORWARDING, TOO_MUCH);
+    log_begin();
+    fail_to_apply(fixture->host, bad, KVMR_ERROR_NOT_ROUTED, "could not be undone");
+    messages = log_end();
+    LOG_ASSERT(messages, "*cannot add route 10.136.12.0/24*");
+    kernel_assert_sysctl("conf/uplink/proxy_arp", "0");
+    kernel_assert_sysctl("conf/uplink/forwarding", "0");
+    kernel_assert_sysctl("conf/hs/proxy_arp", "0");
+
+    kernel_delete_address("hs", "172.31.56.1/30");
+    g_assert_true(kernel_apply(fixture->host, plan));
+    kernel_assert_sysctl("conf/uplink/proxy_arp", "1");
+    rules = kernel_nft("list ruleset");
+    g_assert_nonnull(strstr(rules, ACCEPT));
+}
+
+/* A journal that was lost: our rules tell which interfaces are ours, these get the defaults back.
+ */
+static void
+test_lost_journal(Fixture *fixture, gconstpointer data)
+{
+    g_autoptr(KvmrPlan) plan = make_plan("oifname \"uplink\" arp operation reply accept");
+    g_autoptr(GPtrArray) messages = NULL;
+    g_autofree char *path = g_build_filename(fixture->directory, "journal", NULL);
+
+    kernel_plan_value(plan, "hs", KVMR_VALUE_FORWARDING, 1);
+    kernel_apply(fixture->host, plan);
+    kvmr_host_free(fixture->host);
+    g_assert_cmpint(g_unlink(path), ==, 0);
+    log_begin();
+    fixture->host = kernel_host_new(fixture->directory);
+    (void) kernel_apply(fixture->host, plan);
+    messages = log_end();
+    LOG_ASSERT(messages, "what uplink had before kvm-routed is not known any more*proxy_arp=0*");
+    g_assert_cmpuint(messages->len, ==, 1);
+    g_assert_true(kernel_apply_nothing(fixture->host));
+    kernel_assert_sysctl("conf/uplink/proxy_arp", "0");
+    kernel_assert_sysctl("conf/uplink/forwarding", "0");
+    kernel_assert_sysctl("neigh/uplink/proxy_delay", "80");
+    /* No rule names it: it may be anybody's. */
+    kernel_assert_sysctl("conf/hs/forwarding", "1");
+    kernel_write_sysctl("conf/hs/forwarding", "0");
+}
+
 /* Fail closed, but what docker made a router stays one. */
 static void
 test_fail_closed_on_a_router(Fixture *fixture, gconstpointer data)
@@ -338,6 +400,8 @@ main(int argc, char **argv)
     ADD("refused-after-restart", test_refused_after_restart);
     ADD("tables-stay-while-proxying", test_tables_stay_while_proxying);
     ADD("undo-fails", test_undo_fails);
+    ADD("undo-fails-with-new-rules", test_undo_fails_with_new_rules);
+    ADD("lost-journal", test_lost_journal);
     ADD("fail-closed-on-a-router", test_fail_closed_on_a_router);
     return g_test_run();
 }
