@@ -129,12 +129,27 @@ kvmr_host_snapshot(KvmrHost *self, GError **error)
     if (!kvmr_netlink_read(self->netlink, snapshot, error) ||
         !kvmr_sysctl_read_all_forwarding(&snapshot->all_forwarding, error) ||
         !kvmr_nft_read_foreign(
-            self->nft, &snapshot->foreign_nat, &snapshot->foreign_tracking, error))
+            self->nft, &snapshot->foreign_nat, &snapshot->foreign_tracking, error) ||
+        !kvmr_nft_look(self->nft, error))
         return NULL;
     read_legacy_tables(snapshot);
     for (guint i = 0; i < snapshot->links->len; i++)
         complete_link(self, g_ptr_array_index(snapshot->links, i), snapshot);
+    kvmr_drift_judge(
+        self->drift, snapshot, kvmr_nft_find_tables(self->nft), g_get_monotonic_time());
     return g_steal_pointer(&snapshot);
+}
+
+gint64
+kvmr_host_next_attempt(KvmrHost *self)
+{
+    return kvmr_fights_next(kvmr_drift_get_fights(self->drift), g_get_monotonic_time());
+}
+
+void
+kvmr_host_take_up(KvmrHost *self)
+{
+    kvmr_fights_forget(kvmr_drift_get_fights(self->drift));
 }
 
 static gboolean
@@ -485,6 +500,21 @@ give_up(KvmrHost *self, GArray *steps, const KvmrStep *refused, gboolean lost, G
     save_journal(self);
 }
 
+/* See kvmr_nft_prepare(). Tables that were given up are somebody else's as long as a network is up:
+ * nothing of it is routed. */
+static char *
+prepare_rules(KvmrHost           *self,
+              const KvmrPlan     *plan,
+              const KvmrSnapshot *snapshot,
+              gboolean           *lost,
+              GError            **error)
+{
+    if (!snapshot->tables_given_up || plan->networks->len == 0)
+        return kvmr_nft_prepare(self->nft, plan->ruleset, lost, error);
+    *lost = TRUE;
+    return g_strdup("");
+}
+
 gboolean
 kvmr_host_apply(KvmrHost           *self,
                 const KvmrPlan     *plan,
@@ -501,11 +531,11 @@ kvmr_host_apply(KvmrHost           *self,
 
     if (changed)
         *changed = FALSE;
-    transaction = kvmr_nft_prepare(self->nft, plan->ruleset, &lost, error);
+    transaction = prepare_rules(self, plan, snapshot, &lost, error);
     if (!transaction)
         return FALSE;
     tables = kvmr_nft_find_tables(self->nft);
-    steps = kvmr_steps_new(plan, snapshot, self->journal, transaction[0] != '\0');
+    steps = kvmr_steps_new(plan, snapshot, self->journal, transaction[0] != '\0', lost);
     follow_delays(self, plan, snapshot);
     if (!complete_steps(steps, error) || !write_journal(self, steps, error))
         return FALSE;
@@ -514,7 +544,7 @@ kvmr_host_apply(KvmrHost           *self,
         *changed = steps->len > 0;
     if (take_steps(self, steps, transaction, plan, &refused, &local)) {
         tidy_journal(self, plan, snapshot, steps);
-        kvmr_drift_tell(self->drift, plan, steps, tables);
+        kvmr_drift_tell(self->drift, plan, steps, tables, g_get_monotonic_time());
         kvmr_drift_remember(self->drift, plan);
         return TRUE;
     }

@@ -33,7 +33,13 @@ void kvmr_host_free(KvmrHost *self);
 gboolean
 kvmr_host_watch(KvmrHost *self, KvmrHostChanged changed, gpointer user_data, GError **error);
 
-/** Returns: (transfer full): the host now, with the journal's values as `before`. */
+/**
+ * kvmr_host_snapshot: the host now, with the journal's values as `before`
+ *
+ * What somebody else undid again, more than a few times a second, is given up now, and marked as
+ * such: a plan made of this snapshot leaves it alone.
+ * Returns: (transfer full)
+ */
 KvmrSnapshot *kvmr_host_snapshot(KvmrHost *self, GError **error);
 
 /**
@@ -54,6 +60,13 @@ gboolean kvmr_host_apply(KvmrHost           *self,
                          const KvmrSnapshot *snapshot,
                          gboolean           *changed,
                          GError            **error);
+
+/** kvmr_host_next_attempt: when the next of what was given up is to be tried again: a snapshot
+ * after that says so. Returns: g_get_monotonic_time()'s microseconds; 0: nothing is given up */
+gint64 kvmr_host_next_attempt(KvmrHost *self);
+
+/** kvmr_host_take_up: what was given up is to be tried again now: the cause is said to be cured. */
+void kvmr_host_take_up(KvmrHost *self);
 
 /** Whether the journal lists anything, or our tables exist: there is something of ours on the host.
  */

@@ -23,6 +23,7 @@ kvmr_snapshot_new(void)
     self->addresses = g_array_new(FALSE, FALSE, sizeof(KvmrHostAddress));
     self->routes = g_array_new(FALSE, FALSE, sizeof(KvmrRoute));
     self->proxies = g_array_new(FALSE, FALSE, sizeof(guint32));
+    self->given_up_routes = g_array_new(FALSE, FALSE, sizeof(KvmrRoute));
     return self;
 }
 
@@ -33,6 +34,7 @@ kvmr_snapshot_free(KvmrSnapshot *self)
     g_array_unref(self->addresses);
     g_array_unref(self->routes);
     g_array_unref(self->proxies);
+    g_array_unref(self->given_up_routes);
     g_free(self);
 }
 

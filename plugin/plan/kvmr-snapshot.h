@@ -38,6 +38,7 @@ typedef enum {
  * @values: what the kernel has now
  * @before: what we found before we first changed it (the journal), %KVMR_VALUE_NONE where we did
  * not
+ * @given_up: somebody else undoes what we set there as soon as it is set: it is left alone
  */
 typedef struct {
     int      ifindex;
@@ -54,6 +55,7 @@ typedef struct {
     guint    mac_len;
     gint64   values[KVMR_N_VALUES];
     gint64   before[KVMR_N_VALUES];
+    gboolean given_up[KVMR_N_VALUES];
 } KvmrLink;
 
 /** KvmrHostAddress: one of the host's own IPv4 addresses. */
@@ -85,6 +87,9 @@ typedef struct {
  * @addresses: of #KvmrHostAddress
  * @routes: of #KvmrRoute: the main table's, whoever made them
  * @proxies: of guint32: addresses of `ip neigh add proxy` entries
+ * @given_up_routes: of #KvmrRoute, only destination and link: to peers, and somebody else deletes
+ *   them as soon as they are set: they are left alone
+ * @tables_given_up: somebody else removes or changes our tables as soon as they are there
  * @all_forwarding: net.ipv4.conf.all.forwarding: somebody made the whole host a router
  * @policy_routing: there are `ip rule`s besides the kernel's three
  * @foreign_nat: a table that is not ours has a base chain of type nat
@@ -96,6 +101,8 @@ typedef struct {
     GArray    *addresses;
     GArray    *routes;
     GArray    *proxies;
+    GArray    *given_up_routes;
+    gboolean   tables_given_up;
     gboolean   all_forwarding;
     gboolean   policy_routing;
     gboolean   foreign_nat;

@@ -93,6 +93,8 @@ on_notifier_known(GDBusMethodInvocation *invocation, gboolean is_root, gpointer 
                   &uuid);
     if (strcmp(action, "pre-down") == 0)
         kvmr_memory_forget(self->memory, uuid);
+    if (strcmp(action, "reapply") == 0)
+        kvmr_host_take_up(self->host);
     refresh_for(self, invocation, action, interface, uuid, on_notify_refreshed);
 }
 
@@ -156,6 +158,7 @@ on_reapplier_known(GDBusMethodInvocation *invocation, gboolean is_root, gpointer
         kvmr_service_call_done(self);
         return;
     }
+    kvmr_host_take_up(self->host);
     refresh_for(self,
                 invocation,
                 "reapply",
