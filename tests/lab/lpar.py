@@ -185,6 +185,10 @@ class Lpar(Host):
         """Stop NetworkManager as a service manager does; it leaves the links as they are."""
         self._nm.stop(timeout=timeout)
 
+    def kill_nm(self):
+        """It ends without a chance to say or do anything."""
+        self._nm.stop(signal.SIGKILL)
+
     def start_nm_when_dead(self, timeout=20):
         """Wait for the end of a NetworkManager that somebody killed, and start the next one."""
         self._nm.wait(timeout)
