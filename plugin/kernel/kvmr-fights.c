@@ -71,15 +71,12 @@ is_forgotten(gpointer key, gpointer value, gpointer user_data)
 void
 kvmr_fights_put_back(KvmrFights *self, const KvmrFight *about, gint64 now)
 {
-    Record *record;
+    Record *record = g_hash_table_lookup(self->records, about);
 
-    /* Interfaces come and go: what is long over must not pile up. */
-    g_hash_table_foreach_remove(self->records, is_forgotten, &now);
-    record = g_hash_table_lookup(self->records, about);
     if (!record) {
         record = g_new0(Record, 1);
         record->about = *about;
-        g_hash_table_add(self->records, record);
+        g_hash_table_insert(self->records, record, record);
     }
     record->times[record->next] = now;
     record->next = (record->next + 1) % KVMR_FIGHT_TIMES;
@@ -107,6 +104,8 @@ kvmr_fights_list(KvmrFights *self, gint64 now)
     GHashTableIter iter;
     gpointer       key;
 
+    /* Interfaces come and go: what is long over must not pile up. */
+    g_hash_table_foreach_remove(self->records, is_forgotten, &now);
     g_hash_table_iter_init(&iter, self->records);
     while (g_hash_table_iter_next(&iter, &key, NULL)) {
         const Record *record = key;

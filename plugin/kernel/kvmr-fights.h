@@ -16,11 +16,11 @@ typedef struct _KvmrFights KvmrFights;
 
 /** Undone that often within KVMR_FIGHT_PERIOD_US, more than three times a second, it is a fight. */
 #define KVMR_FIGHT_TIMES     6
-#define KVMR_FIGHT_PERIOD_US (2 * G_USEC_PER_SEC)
+#define KVMR_FIGHT_PERIOD_US (G_GINT64_CONSTANT(2) * G_USEC_PER_SEC)
 
 /** How long it is left alone at first, and at most. */
-#define KVMR_FIGHT_TRUCE_US     (10 * G_USEC_PER_SEC)
-#define KVMR_FIGHT_TRUCE_MAX_US (640 * G_USEC_PER_SEC)
+#define KVMR_FIGHT_TRUCE_US     (G_GINT64_CONSTANT(10) * G_USEC_PER_SEC)
+#define KVMR_FIGHT_TRUCE_MAX_US (G_GINT64_CONSTANT(640) * G_USEC_PER_SEC)
 
 typedef enum {
     KVMR_FIGHT_VALUE, /* @key of the interface @ifindex */
@@ -49,7 +49,8 @@ void kvmr_fights_put_back(KvmrFights *self, const KvmrFight *about, gint64 now);
  */
 void kvmr_fights_undone(KvmrFights *self, const KvmrFight *about, gint64 now);
 
-/** Returns: (transfer full) (element-type KvmrFight): what is given up at @now */
+/** kvmr_fights_list: what is given up at @now; forgets what is long over.
+ * Returns: (transfer full) (element-type KvmrFight) */
 GArray *kvmr_fights_list(KvmrFights *self, gint64 now);
 
 /** When the next of what is given up is to be taken up again; 0: nothing is given up. */

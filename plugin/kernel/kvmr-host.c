@@ -129,12 +129,13 @@ kvmr_host_snapshot(KvmrHost *self, GError **error)
     if (!kvmr_netlink_read(self->netlink, snapshot, error) ||
         !kvmr_sysctl_read_all_forwarding(&snapshot->all_forwarding, error) ||
         !kvmr_nft_read_foreign(
-            self->nft, &snapshot->foreign_nat, &snapshot->foreign_tracking, error) ||
-        !kvmr_nft_look(self->nft, error))
+            self->nft, &snapshot->foreign_nat, &snapshot->foreign_tracking, error))
         return NULL;
     read_legacy_tables(snapshot);
     for (guint i = 0; i < snapshot->links->len; i++)
         complete_link(self, g_ptr_array_index(snapshot->links, i), snapshot);
+    /* What cannot be looked at, kvmr_host_apply() will complain of. */
+    (void) kvmr_nft_look(self->nft, NULL);
     kvmr_drift_judge(
         self->drift, snapshot, kvmr_nft_find_tables(self->nft), g_get_monotonic_time());
     return g_steal_pointer(&snapshot);

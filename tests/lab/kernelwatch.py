@@ -79,6 +79,13 @@ def _open(lpar, protocol, groups):
     return opened
 
 
+def _is_same(file, other):
+    try:
+        return os.path.sameopenfile(file, other)
+    except OSError:  # of an interface that is gone
+        return False
+
+
 class KernelWatch:
     """A context manager: `events` grows, and the times of loss and of healing are known."""
 
@@ -87,7 +94,8 @@ class KernelWatch:
         self._delays = {name: None for name in delays}
         self.events = []
         self._changed = threading.Condition()
-        self._names, self._values, self._routes, self._rules = {}, {}, set(), {}
+        self._names, self._addresses, self._values = {}, {}, {}
+        self._routes, self._rules = set(), {}
         self._pending = {}
         self._wanted = None
         self._losses, self._heals = [], []
@@ -119,6 +127,9 @@ class KernelWatch:
         # What changes in between is told again by the sockets, which are open already.
         for link in self._lpar.ip("link", "show"):
             self._names[link["ifindex"]] = link["ifname"]
+        for link in self._lpar.ip("-4", "address", "show"):
+            self._addresses[link["ifindex"]] = {socket.inet_aton(address["local"])
+                                                for address in link["addr_info"]}
         values = self._lpar.sh("cd /proc/sys/net/ipv4/conf; "
                                "grep -H . */forwarding */proxy_arp").stdout
         index = {name: number for number, name in self._names.items()}
@@ -192,12 +203,12 @@ class KernelWatch:
         notify = libc.inotify_init1(IN_NONBLOCK)
         while not self._ended:
             for name in self._delays:
-                path = f"/proc/sys/net/ipv4/neigh/{name}/proxy_delay"
+                path = self._delay_path(name)
                 try:
                     file = os.open(path, os.O_PATH)
                 except OSError:
                     continue
-                if name in files and os.path.sameopenfile(file, files[name]):
+                if name in files and _is_same(file, files[name]):
                     os.close(file)
                     continue
                 if name in files:
@@ -216,9 +227,13 @@ class KernelWatch:
         for file in (*files.values(), notify):
             os.close(file)
 
+    def _delay_path(self, name):
+        # As the LPAR mounted it: a file of another mount is another file for inotify.
+        return f"/proc/{self._lpar.holder}/root/proc/sys/net/ipv4/neigh/{name}/proxy_delay"
+
     def _read_delay(self, name):
         try:
-            with open(f"/proc/sys/net/ipv4/neigh/{name}/proxy_delay", encoding="ascii") as file:
+            with open(self._delay_path(name), encoding="ascii") as file:
                 value = int(file.read())
         except OSError:
             value = None
@@ -234,9 +249,7 @@ class KernelWatch:
         if kind in (NEWLINK, DELLINK):
             self._take_link(kind, data, now)
         elif kind in (NEWADDR, DELADDR):
-            index = struct.unpack_from("=I", data, 4)[0]
-            if kind == NEWADDR:
-                self._note(now, "address", self._names.get(index))
+            self._take_address(kind, data, now)
         elif kind in (NEWROUTE, DELROUTE):
             self._take_route(kind, data, now)
         elif kind == NEWNETCONF:
@@ -256,8 +269,23 @@ class KernelWatch:
         self._names[index] = _text(_attributes(data[16:])[3])
         up = flags & IFF_UP and flags & IFF_LOWER_UP
         if not flags & IFF_UP:  # with it go its routes, of which the kernel does not tell
-            self._routes = {route for route in self._routes if route[1] != self._names[index]}
+            self._drop_routes(index)
         self._note(now, "up" if up else "down", self._names[index])
+
+    def _take_address(self, kind, data, now):
+        index, = struct.unpack_from("=I", data, 4)
+        address = _attributes(data[8:]).get(2)
+        addresses = self._addresses.setdefault(index, set())
+        if kind == NEWADDR:
+            addresses.add(address)
+            self._note(now, "address", self._names.get(index))
+            return
+        addresses.discard(address)
+        if not addresses:  # with the last one the kernel silently drops the routes, too
+            self._drop_routes(index)
+
+    def _drop_routes(self, index):
+        self._routes = {route for route in self._routes if route[1] != self._names.get(index)}
 
     def _take_route(self, kind, data, now):
         family, plen, _, _, _, protocol = struct.unpack_from("=6B", data)

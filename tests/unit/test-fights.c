@@ -7,8 +7,8 @@
 #include "log-fixture.h"
 #include "plan-fixture.h"
 
-#define START  (100 * G_USEC_PER_SEC)
-#define QUICK  (100 * (gint64) 1000)
+#define START  (G_GINT64_CONSTANT(100) * G_USEC_PER_SEC)
+#define QUICK  G_GINT64_CONSTANT(100000)
 #define SECOND ((gint64) G_USEC_PER_SEC)
 
 static const KvmrFight FORWARDING = {
