@@ -130,7 +130,8 @@ class Fight(labcase.LabCase):
             finding, = self.fight()
             self.assertEqual((finding["severity"], finding["interface"]),
                              ("warning", HIPERSOCKETS))
-            self.lpar.wait_state(NAME, "degraded")
+            network = self.lpar.wait_state(NAME, "degraded")
+            self.assertFalse(any(peer["installed"] for peer in network["peers"]))
             self.assert_quiet(watch, "route", "new")
             self.assertTrue(self.guest.ping(LAN))
         self.assert_heals()
