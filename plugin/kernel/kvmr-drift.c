@@ -8,9 +8,10 @@
 #include "kernel/kvmr-step.h"
 
 struct _KvmrDrift {
-    GArray  *values; /* of KvmrPlanValue, without names */
-    GArray  *routes; /* of KvmrRoute */
-    gboolean tables;
+    GArray     *values; /* of KvmrPlanValue, without names */
+    GArray     *routes; /* of KvmrRoute */
+    gboolean    tables;
+    KvmrFights *fights;
 };
 
 KvmrDrift *
@@ -20,6 +21,7 @@ kvmr_drift_new(void)
 
     self->values = g_array_new(FALSE, FALSE, sizeof(KvmrPlanValue));
     self->routes = g_array_new(FALSE, FALSE, sizeof(KvmrRoute));
+    self->fights = kvmr_fights_new();
     return self;
 }
 
@@ -28,6 +30,7 @@ kvmr_drift_free(KvmrDrift *self)
 {
     g_array_unref(self->values);
     g_array_unref(self->routes);
+    kvmr_fights_free(self->fights);
     g_free(self);
 }
 
@@ -43,12 +46,103 @@ void
 kvmr_drift_remember(KvmrDrift *self, const KvmrPlan *plan)
 {
     kvmr_drift_forget(self);
-    g_array_append_vals(self->values, plan->values->data, plan->values->len);
-    /* The names are the plan's, which goes. */
-    for (guint i = 0; i < self->values->len; i++)
-        g_array_index(self->values, KvmrPlanValue, i).ifname = NULL;
+    for (guint i = 0; i < plan->values->len; i++) {
+        KvmrPlanValue value = g_array_index(plan->values, KvmrPlanValue, i);
+
+        value.ifname = NULL; /* the plan's, which goes */
+        if (!value.given_up)
+            g_array_append_val(self->values, value);
+    }
     g_array_append_vals(self->routes, plan->routes->data, plan->routes->len);
     self->tables = !kvmr_ruleset_is_empty(plan->ruleset);
+}
+
+KvmrFights *
+kvmr_drift_get_fights(KvmrDrift *self)
+{
+    return self->fights;
+}
+
+static KvmrFight
+about_value(int ifindex, KvmrValueKey key)
+{
+    return (KvmrFight){.kind = KVMR_FIGHT_VALUE, .ifindex = ifindex, .key = key};
+}
+
+static KvmrFight
+about_route(const KvmrRoute *route)
+{
+    return (KvmrFight){.kind = KVMR_FIGHT_ROUTE, .ifindex = route->ifindex, .dst = route->dst};
+}
+
+static KvmrFight
+about_tables(void)
+{
+    return (KvmrFight){.kind = KVMR_FIGHT_TABLES};
+}
+
+static void
+judge_values(KvmrDrift *self, const KvmrSnapshot *snapshot, gint64 now)
+{
+    for (guint i = 0; i < self->values->len; i++) {
+        const KvmrPlanValue *set = &g_array_index(self->values, KvmrPlanValue, i);
+        const KvmrLink      *link = kvmr_snapshot_find_index(snapshot, set->ifindex);
+        const KvmrFight      about = about_value(set->ifindex, set->key);
+
+        if (link && link->values[set->key] != KVMR_VALUE_NONE &&
+            link->values[set->key] != set->value)
+            kvmr_fights_undone(self->fights, &about, now);
+    }
+}
+
+static void
+judge_routes(KvmrDrift *self, const KvmrSnapshot *snapshot, gint64 now)
+{
+    g_autoptr(GHashTable) present = kvmr_routes_index(snapshot->routes);
+
+    for (guint i = 0; i < self->routes->len; i++) {
+        const KvmrRoute *set = &g_array_index(self->routes, KvmrRoute, i);
+        const KvmrFight  about = about_route(set);
+
+        if (!g_hash_table_contains(present, set))
+            kvmr_fights_undone(self->fights, &about, now);
+    }
+}
+
+static void
+mark(KvmrSnapshot *snapshot, const KvmrFight *fight)
+{
+    const KvmrRoute route = {.dst = fight->dst, .ifindex = fight->ifindex};
+    KvmrLink       *link = kvmr_snapshot_find_index(snapshot, fight->ifindex);
+
+    switch (fight->kind) {
+    case KVMR_FIGHT_VALUE:
+        if (link)
+            link->given_up[fight->key] = TRUE;
+        return;
+    case KVMR_FIGHT_ROUTE:
+        g_array_append_val(snapshot->given_up_routes, route);
+        return;
+    case KVMR_FIGHT_TABLES:
+        snapshot->tables_given_up = TRUE;
+        return;
+    }
+}
+
+void
+kvmr_drift_judge(KvmrDrift *self, KvmrSnapshot *snapshot, KvmrTables tables, gint64 now)
+{
+    const KvmrFight about = about_tables();
+    g_autoptr(GArray) given_up = NULL;
+
+    judge_values(self, snapshot, now);
+    judge_routes(self, snapshot, now);
+    if (self->tables && tables != KVMR_TABLES_AS_LEFT)
+        kvmr_fights_undone(self->fights, &about, now);
+
+    given_up = kvmr_fights_list(self->fights, now);
+    for (guint i = 0; i < given_up->len; i++)
+        mark(snapshot, &g_array_index(given_up, KvmrFight, i));
 }
 
 static gboolean
@@ -97,12 +191,14 @@ was_set(const KvmrDrift *self, const KvmrStep *step)
 }
 
 static void
-tell_value(const KvmrDrift *self, const KvmrPlan *plan, const KvmrStep *step)
+tell_value(KvmrDrift *self, const KvmrPlan *plan, const KvmrStep *step, gint64 now)
 {
     const KvmrLogFields fields = fields_of(plan, step->link->name);
+    const KvmrFight     about = about_value(step->link->ifindex, step->key);
 
     if (step->restores || !was_set(self, step))
         return;
+    kvmr_fights_put_back(self->fights, &about, now);
     kvmr_log(KVMR_MESSAGE_PUT_BACK,
              &fields,
              _("%s of %s was changed to %" G_GINT64_FORMAT
@@ -115,7 +211,7 @@ tell_value(const KvmrDrift *self, const KvmrPlan *plan, const KvmrStep *step)
 
 /* How many routes of each interface were put back: ifindex -> number. */
 static GHashTable *
-count_routes(const KvmrDrift *self, const GArray *steps)
+count_routes(KvmrDrift *self, const GArray *steps, gint64 now)
 {
     g_autoptr(GHashTable) known = kvmr_routes_index(self->routes);
     GHashTable *counts = g_hash_table_new(NULL, NULL);
@@ -124,10 +220,13 @@ count_routes(const KvmrDrift *self, const GArray *steps)
         const KvmrStep *step = &g_array_index(steps, KvmrStep, i);
         gpointer        ifindex = GINT_TO_POINTER(step->route.ifindex);
         guint           n = GPOINTER_TO_UINT(g_hash_table_lookup(counts, ifindex));
+        const KvmrFight about = about_route(&step->route);
 
-        if (step->kind == KVMR_STEP_ADD_ROUTE && step->done &&
-            g_hash_table_contains(known, &step->route))
-            g_hash_table_insert(counts, ifindex, GUINT_TO_POINTER(n + 1));
+        if (step->kind != KVMR_STEP_ADD_ROUTE || !step->done ||
+            !g_hash_table_contains(known, &step->route))
+            continue;
+        g_hash_table_insert(counts, ifindex, GUINT_TO_POINTER(n + 1));
+        kvmr_fights_put_back(self->fights, &about, now);
     }
     return counts;
 }
@@ -145,9 +244,9 @@ find_name(const KvmrPlan *plan, int ifindex)
 }
 
 static void
-tell_routes(const KvmrDrift *self, const KvmrPlan *plan, const GArray *steps)
+tell_routes(KvmrDrift *self, const KvmrPlan *plan, const GArray *steps, gint64 now)
 {
-    g_autoptr(GHashTable) counts = count_routes(self, steps);
+    g_autoptr(GHashTable) counts = count_routes(self, steps, now);
     GHashTableIter iter;
     gpointer       ifindex, count;
 
@@ -167,21 +266,24 @@ tell_routes(const KvmrDrift *self, const KvmrPlan *plan, const GArray *steps)
 }
 
 void
-kvmr_drift_tell(const KvmrDrift *self, const KvmrPlan *plan, const GArray *steps, KvmrTables tables)
+kvmr_drift_tell(
+    KvmrDrift *self, const KvmrPlan *plan, const GArray *steps, KvmrTables tables, gint64 now)
 {
-    gboolean routes = FALSE;
+    const KvmrFight about = about_tables();
+    gboolean        routes = FALSE;
 
     for (guint i = 0; i < steps->len; i++) {
         const KvmrStep *step = &g_array_index(steps, KvmrStep, i);
 
         routes |= step->kind == KVMR_STEP_ADD_ROUTE;
         if (step->kind == KVMR_STEP_VALUE && step->done)
-            tell_value(self, plan, step);
+            tell_value(self, plan, step, now);
     }
     if (routes)
-        tell_routes(self, plan, steps);
+        tell_routes(self, plan, steps, now);
     if (!self->tables || tables == KVMR_TABLES_AS_LEFT || kvmr_ruleset_is_empty(plan->ruleset))
         return;
+    kvmr_fights_put_back(self->fights, &about, now);
     kvmr_log(
         KVMR_MESSAGE_PUT_BACK,
         NULL,

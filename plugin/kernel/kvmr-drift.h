@@ -3,12 +3,13 @@
 
 #include <glib.h>
 
+#include "kernel/kvmr-fights.h"
 #include "kernel/kvmr-nft.h"
 #include "plan/kvmr-plan.h"
 
 /**
  * KvmrDrift: what the host was made the last time, by which a change of the plan and a change by
- * somebody else can be told apart. Only the second is worth a message.
+ * somebody else can be told apart. Only the second is worth a message, and may be a fight.
  */
 typedef struct _KvmrDrift KvmrDrift;
 
@@ -22,14 +23,25 @@ void kvmr_drift_remember(KvmrDrift *self, const KvmrPlan *plan);
 void kvmr_drift_forget(KvmrDrift *self);
 
 /**
+ * kvmr_drift_judge: gives up what was undone again and again by somebody else, and marks in
+ * @snapshot all that is given up
+ * @tables: how our tables are found
+ * @now: microseconds, see #KvmrFights
+ */
+void kvmr_drift_judge(KvmrDrift *self, KvmrSnapshot *snapshot, KvmrTables tables, gint64 now);
+
+/** The fights that it knows of. Returns: (transfer none) */
+KvmrFights *kvmr_drift_get_fights(KvmrDrift *self);
+
+/**
  * kvmr_drift_tell: logs what was put back, a line for each value, for the routes of an interface,
- * and for the tables
+ * and for the tables; and remembers it, in case that it is undone again
  * @plan: the one that was applied now
  * @steps: (element-type KvmrStep): those of them that are done
+ * @tables: how our tables were found
+ * @now: as for kvmr_drift_judge()
  */
-void kvmr_drift_tell(const KvmrDrift *self,
-                     const KvmrPlan  *plan,
-                     const GArray    *steps,
-                     KvmrTables       tables);
+void kvmr_drift_tell(
+    KvmrDrift *self, const KvmrPlan *plan, const GArray *steps, KvmrTables tables, gint64 now);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(KvmrDrift, kvmr_drift_free)

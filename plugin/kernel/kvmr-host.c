@@ -191,7 +191,23 @@ kvmr_host_snapshot(KvmrHost *self, GError **error)
         complete_link(self, g_ptr_array_index(snapshot->links, i), snapshot);
     if (self->conflicts)
         kvmr_conflict_watch_list(self->conflicts, snapshot->conflicts);
+    /* What cannot be looked at, kvmr_host_apply() will complain of. */
+    (void) kvmr_nft_look(self->nft, NULL);
+    kvmr_drift_judge(
+        self->drift, snapshot, kvmr_nft_find_tables(self->nft), g_get_monotonic_time());
     return g_steal_pointer(&snapshot);
+}
+
+gint64
+kvmr_host_next_attempt(KvmrHost *self)
+{
+    return kvmr_fights_next(kvmr_drift_get_fights(self->drift), g_get_monotonic_time());
+}
+
+void
+kvmr_host_take_up(KvmrHost *self)
+{
+    kvmr_fights_forget(kvmr_drift_get_fights(self->drift));
 }
 
 static gboolean
@@ -627,6 +643,21 @@ give_up(KvmrHost *self, GArray *steps, const KvmrStep *refused, gboolean lost, G
     save_journal(self);
 }
 
+/* See kvmr_nft_prepare(). Tables that were given up are somebody else's as long as a network is up:
+ * nothing of it is routed. */
+static char *
+prepare_rules(KvmrHost           *self,
+              const KvmrPlan     *plan,
+              const KvmrSnapshot *snapshot,
+              gboolean           *lost,
+              GError            **error)
+{
+    if (!snapshot->tables_given_up || plan->networks->len == 0)
+        return kvmr_nft_prepare(self->nft, plan->ruleset, lost, error);
+    *lost = TRUE;
+    return g_strdup("");
+}
+
 gboolean
 kvmr_host_apply(KvmrHost           *self,
                 const KvmrPlan     *plan,
@@ -643,11 +674,11 @@ kvmr_host_apply(KvmrHost           *self,
 
     if (changed)
         *changed = FALSE;
-    transaction = kvmr_nft_prepare(self->nft, plan->ruleset, &lost, error);
+    transaction = prepare_rules(self, plan, snapshot, &lost, error);
     if (!transaction)
         return FALSE;
     tables = kvmr_nft_find_tables(self->nft);
-    steps = kvmr_steps_new(plan, snapshot, self->journal, transaction[0] != '\0');
+    steps = kvmr_steps_new(plan, snapshot, self->journal, transaction[0] != '\0', lost);
     follow_delays(self, plan, snapshot);
     follow_files(self, plan, snapshot);
     follow_gateways(self, plan, snapshot);
@@ -660,7 +691,7 @@ kvmr_host_apply(KvmrHost           *self,
     if (take_steps(self, steps, transaction, plan, &refused, &local)) {
         kvmr_fault_point(steps->len > 0 ? "apply.taken" : "apply.idle");
         tidy_journal(self, plan, snapshot, steps);
-        kvmr_drift_tell(self->drift, plan, steps, tables);
+        kvmr_drift_tell(self->drift, plan, steps, tables, g_get_monotonic_time());
         kvmr_drift_remember(self->drift, plan);
         return TRUE;
     }

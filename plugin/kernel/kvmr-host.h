@@ -33,7 +33,13 @@ void kvmr_host_free(KvmrHost *self);
 gboolean
 kvmr_host_watch(KvmrHost *self, KvmrHostChanged changed, gpointer user_data, GError **error);
 
-/** Returns: (transfer full): the host now, with the journal's values as `before`. */
+/**
+ * kvmr_host_snapshot: the host now, with the journal's values as `before`
+ *
+ * What somebody else undid again, more than a few times a second, is given up now, and marked as
+ * such: a plan made of this snapshot leaves it alone.
+ * Returns: (transfer full)
+ */
 KvmrSnapshot *kvmr_host_snapshot(KvmrHost *self, GError **error);
 
 /**
@@ -58,6 +64,13 @@ gboolean kvmr_host_apply(KvmrHost           *self,
 /** Whether all that the last kvmr_host_apply() did is on file: else a later one shall follow, lest
  * a later life of the service restores what is restored already. */
 gboolean kvmr_host_is_settled(const KvmrHost *self);
+
+/** kvmr_host_next_attempt: when the next of what was given up is to be tried again: a snapshot
+ * after that says so. Returns: g_get_monotonic_time()'s microseconds; 0: nothing is given up */
+gint64 kvmr_host_next_attempt(KvmrHost *self);
+
+/** kvmr_host_take_up: what was given up is to be tried again now: the cause is said to be cured. */
+void kvmr_host_take_up(KvmrHost *self);
 
 /** Whether the journal lists anything, or our tables exist: there is something of ours on the host.
  */
@@ -85,8 +98,8 @@ char *kvmr_host_read_rules(KvmrHost *self, gboolean *untouched, GError **error);
 GArray *kvmr_host_read_neighbours(KvmrHost *self, const KvmrLink *link, GError **error);
 
 /**
- * kvmr_host_look_out: begins to find out what others' rules drop of the networks of @plan, as far as
- * something changed since the last time; what is found then is part of the next snapshot, which
+ * kvmr_host_look_out: begins to find out what others' rules drop of the networks of @plan, as far
+ * as something changed since the last time; what is found then is part of the next snapshot, which
  * kvmr_host_watch()'s callback is called for. It is done in a thread, and not all the time.
  * @snapshot: the last one
  */

@@ -10,6 +10,8 @@
 
 #include "kernel/kvmr-fault.h"
 #include "kernel/kvmr-log.h"
+#include "kernel/kvmr-nfnetlink.h"
+#include "plan/kvmr-listing.h"
 #include "setting/kvmr-error.h"
 #include "setting/kvmr-text.h"
 
@@ -32,7 +34,8 @@ struct _KvmrNft {
     KvmrRuleset *applied;    /* what we put there last; NULL: not known, of an earlier life */
     char        *listing;    /* checksum of how nft lists it; NULL: not known */
     guint32      generation; /* of nftables, at which @listing was true */
-    gboolean     drifted;    /* the last time that it was looked at, @listing was not true */
+    gboolean     looked;     /* at what is there in @generation, with these results: */
+    gboolean     drifted;    /* somebody else changed or removed our tables */
 
     KvmrRuleset *before; /* what @applied was before the last commit */
     char        *found;  /* or, where that wasn't known: tables of an earlier life, as text */
@@ -255,6 +258,33 @@ kvmr_nft_get_mark(const KvmrNft *self)
     return make_mark(self->applied, self->listing);
 }
 
+static char *
+list_to_read(KvmrNft *self, GError **error)
+{
+    char *text;
+
+    nft_ctx_output_set_flags(self->context, LISTING_TO_READ);
+    text = list(self, error);
+    nft_ctx_output_set_flags(self->context, LISTING_TO_KNOW_AGAIN);
+    return text;
+}
+
+/* Whether our tables are not what they were made, for all that can be seen where no listing of them
+ * is known: others' transactions came too quickly then. That is no reason to suspect them. */
+static gboolean
+differ(KvmrNft *self)
+{
+    g_autofree char *wanted = kvmr_ruleset_to_text(self->applied);
+    g_autofree char *listed = list_to_read(self, NULL);
+    g_autoptr(GPtrArray) differences = NULL;
+    guint n_rules, n_elements;
+
+    if (!listed)
+        return FALSE;
+    differences = kvmr_listing_compare(wanted, listed, FALSE, &n_rules, &n_elements);
+    return differences->len > 0;
+}
+
 /* Whether our tables are still what we made of them. */
 static gboolean
 read_intact(KvmrNft *self, gboolean *intact, GError **error)
@@ -263,14 +293,16 @@ read_intact(KvmrNft *self, gboolean *intact, GError **error)
     guint32          generation;
 
     *intact = FALSE;
-    self->drifted = FALSE;
     if (!kvmr_nfnetlink_read_generation(self->netlink, &generation, error))
         return FALSE;
-    if (self->listing && self->generation == generation) {
-        *intact = TRUE;
+    if (self->looked && self->generation == generation) {
+        *intact = self->listing != NULL;
         return TRUE;
     }
-    if (self->listing) {
+    self->drifted = FALSE;
+    if (!self->listing) {
+        self->drifted = self->applied && !kvmr_ruleset_is_empty(self->applied) && differ(self);
+    } else {
         listing = list_checksum(self, error);
         if (!listing)
             return FALSE;
@@ -280,6 +312,7 @@ read_intact(KvmrNft *self, gboolean *intact, GError **error)
     if (!*intact)
         g_clear_pointer(&self->listing, g_free);
     self->generation = generation;
+    self->looked = TRUE;
     return TRUE;
 }
 
@@ -333,6 +366,8 @@ remember(KvmrNft *self, guint32 before)
     guint32 after, listed;
 
     g_clear_pointer(&self->listing, g_free);
+    self->looked = FALSE;
+    self->drifted = FALSE;
     if (!kvmr_nfnetlink_read_generation(self->netlink, &after, &error))
         return;
     self->generation = after;
@@ -347,6 +382,15 @@ remember(KvmrNft *self, guint32 before)
     if (!self->listing || !kvmr_nfnetlink_read_generation(self->netlink, &listed, &error) ||
         listed != after)
         g_clear_pointer(&self->listing, g_free);
+    self->looked = self->listing != NULL;
+}
+
+gboolean
+kvmr_nft_look(KvmrNft *self, GError **error)
+{
+    gboolean intact;
+
+    return read_intact(self, &intact, error);
 }
 
 KvmrTables
@@ -402,14 +446,7 @@ kvmr_nft_revert(KvmrNft *self, gboolean keep, GError **error)
 char *
 kvmr_nft_read_back(KvmrNft *self, gboolean *untouched, GError **error)
 {
-    char *text;
-
-    if (!read_intact(self, untouched, error))
-        return NULL;
-    nft_ctx_output_set_flags(self->context, LISTING_TO_READ);
-    text = list(self, error);
-    nft_ctx_output_set_flags(self->context, LISTING_TO_KNOW_AGAIN);
-    return text;
+    return read_intact(self, untouched, error) ? list_to_read(self, error) : NULL;
 }
 
 gboolean

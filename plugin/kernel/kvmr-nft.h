@@ -41,7 +41,10 @@ char *kvmr_nft_get_mark(const KvmrNft *self);
  */
 char *kvmr_nft_prepare(KvmrNft *self, KvmrRuleset *wanted, gboolean *lost, GError **error);
 
-/** kvmr_nft_find_tables: how the last kvmr_nft_prepare() found our tables. */
+/** kvmr_nft_look: look at our tables, if somebody changed nftables since the last time. */
+gboolean kvmr_nft_look(KvmrNft *self, GError **error);
+
+/** kvmr_nft_find_tables: how the last kvmr_nft_look() or kvmr_nft_prepare() found our tables. */
 KvmrTables kvmr_nft_find_tables(KvmrNft *self);
 
 /**

@@ -51,7 +51,7 @@ set_values(GArray *steps, KvmrValueKey key, const KvmrPlan *plan, const KvmrSnap
 
         if (wanted->key == key && wanted->ifindex != 0)
             link = kvmr_snapshot_find_index(snapshot, wanted->ifindex);
-        if (!link || link->values[key] == wanted->value)
+        if (!link || wanted->given_up || link->values[key] == wanted->value)
             continue;
         step.link = link;
         step.from = link->values[key];
@@ -152,13 +152,19 @@ GArray *
 kvmr_steps_new(const KvmrPlan     *plan,
                const KvmrSnapshot *snapshot,
                const KvmrJournal  *journal,
-               gboolean            ruleset)
+               gboolean            ruleset,
+               gboolean            lost)
 {
     const KvmrStep change = {.kind = KVMR_STEP_RULESET};
     GArray        *steps = g_array_new(FALSE, FALSE, sizeof(KvmrStep));
 
-    for (int key = KVMR_N_VALUES - 1; key > KVMR_VALUE_TX_QUEUE_LENGTH; key--)
-        restore_values(steps, key, plan, snapshot, journal);
+    /* Proxy ARP without its filter can take a LAN down: it is the first to go then. */
+    if (lost)
+        restore_values(steps, KVMR_VALUE_PROXY_ARP, plan, snapshot, journal);
+    for (int key = KVMR_N_VALUES - 1; key > KVMR_VALUE_TX_QUEUE_LENGTH; key--) {
+        if (!(lost && key == KVMR_VALUE_PROXY_ARP))
+            restore_values(steps, key, plan, snapshot, journal);
+    }
     delete_routes(steps, plan, snapshot, FALSE);
     restore_values(steps, KVMR_VALUE_TX_QUEUE_LENGTH, plan, snapshot, journal);
 

@@ -40,13 +40,15 @@ typedef struct {
  * then routes and values, forwarding last. Nothing is read or changed.
  * @journal: says what was found on the interfaces
  * @ruleset: whether the rule set has to be changed
+ * @lost: our tables do not filter now: proxy ARP that is not wanted goes even before forwarding
  * Returns: (transfer full) (element-type KvmrStep): empty if the host is as planned. It refers to
  *   @snapshot
  */
 GArray *kvmr_steps_new(const KvmrPlan     *plan,
                        const KvmrSnapshot *snapshot,
                        const KvmrJournal  *journal,
-                       gboolean            ruleset);
+                       gboolean            ruleset,
+                       gboolean            lost);
 
 /**
  * kvmr_routes_index: a set of those of @routes that are ours, to look the same route up in

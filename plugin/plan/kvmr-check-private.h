@@ -25,6 +25,9 @@ KvmrFinding *kvmr_check_add(const KvmrCheck *check,
                             char            *message,
                             char            *hint);
 
+/** fight: what somebody else undoes again and again, and that is given up. In a file of its own. */
+void kvmr_check_fight(const KvmrCheck *check);
+
 /** The network's link number @i. */
 const KvmrPlanLink *kvmr_check_nth_link(const KvmrCheck *check, guint i);
 

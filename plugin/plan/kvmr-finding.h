@@ -11,7 +11,8 @@ typedef enum {
 
 /**
  * KvmrFinding: a pitfall met
- * @code: from kvmr_setting_finding_codes(), such as "shared-subnet"
+ * @code: from kvmr_setting_finding_codes(), such as "shared-subnet"; or "fight", which nobody can
+ *   allow
  * @message: what is wrong, for the administrator
  * @hint: what cures it
  * @interface: the link concerned, or NULL

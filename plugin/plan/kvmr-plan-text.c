@@ -60,6 +60,8 @@ append_value(GString *text, const KvmrPlanValue *value, const KvmrSnapshot *snap
 
     if (now == value->value)
         g_string_append_printf(text, "  # %s", _("is so already"));
+    else if (value->given_up)
+        g_string_append_printf(text, "  # %s", _("given up: others change it again and again"));
     else if (now != KVMR_VALUE_NONE)
         g_string_append_printf(text, _("  # is %" G_GINT64_FORMAT " now"), now);
     g_string_append_c(text, '\n');

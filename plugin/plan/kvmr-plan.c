@@ -70,6 +70,18 @@ find_gateway_link(const KvmrPlanNetwork *self, guint32 gateway, const KvmrSnapsh
     return NULL;
 }
 
+static gboolean
+is_given_up(const KvmrPlanPeer *peer, const KvmrSnapshot *snapshot)
+{
+    for (guint i = 0; i < snapshot->given_up_routes->len; i++) {
+        const KvmrRoute *route = &g_array_index(snapshot->given_up_routes, KvmrRoute, i);
+
+        if (route->ifindex == peer->ifindex && kvmr_prefix4_equal(route->dst, peer->peer.subnet))
+            return TRUE;
+    }
+    return FALSE;
+}
+
 static void
 resolve_peers(KvmrPlanNetwork *self, const KvmrSnapshot *snapshot)
 {
@@ -82,6 +94,7 @@ resolve_peers(KvmrPlanNetwork *self, const KvmrSnapshot *snapshot)
         if (link) {
             planned.ifname = link->name;
             planned.ifindex = link->link->ifindex;
+            planned.given_up = is_given_up(&planned, snapshot);
         }
         g_array_append_val(self->peers, planned);
     }
@@ -257,7 +270,7 @@ plan_routes(KvmrPlan *self, const KvmrPlanNetwork *network, gboolean shared)
         };
 
         /* Within a network peers are distinct; only another one may have brought it already. */
-        if (peer->ifname && !(shared && has_route(self->routes, peer)))
+        if (peer->ifname && !peer->given_up && !(shared && has_route(self->routes, peer)))
             g_array_append_val(self->routes, route);
     }
 }
@@ -270,6 +283,7 @@ want(KvmrPlan *self, const KvmrLink *link, KvmrValueKey key, gint64 value)
         .ifname = link->name,
         .key = key,
         .value = value,
+        .given_up = link->given_up[key],
     };
 
     if (!kvmr_plan_find_value(self, link->ifindex, key))

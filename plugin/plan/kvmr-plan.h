@@ -25,11 +25,13 @@ typedef struct {
     gboolean        ready; /* present, up, with carrier and an IPv4 address */
 } KvmrPlanLink;
 
-/** A peer of a network; @ifname NULL: its gateway is on no link that is ready, the route waits. */
+/** A peer of a network; @ifname NULL: its gateway is on no link that is ready, the route waits.
+ * @given_up: somebody else deletes it as soon as it is set: there is none in the plan */
 typedef struct {
     KvmrPeer    peer;
     const char *ifname;
     int         ifindex;
+    gboolean    given_up;
 } KvmrPlanPeer;
 
 /**
@@ -56,6 +58,7 @@ typedef struct {
     const char  *ifname;
     KvmrValueKey key;
     gint64       value;
+    gboolean     given_up; /* it is ours, but others insist on another: it is left as it is */
 } KvmrPlanValue;
 
 /**

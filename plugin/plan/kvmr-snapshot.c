@@ -25,6 +25,7 @@ kvmr_snapshot_new(void)
     self->proxies = g_array_new(FALSE, FALSE, sizeof(guint32));
     self->conflicts = g_array_new(FALSE, FALSE, sizeof(KvmrConflict));
     self->silent = g_array_new(FALSE, FALSE, sizeof(KvmrNeighbourId));
+    self->given_up_routes = g_array_new(FALSE, FALSE, sizeof(KvmrRoute));
     return self;
 }
 
@@ -38,6 +39,7 @@ kvmr_snapshot_free(KvmrSnapshot *self)
     g_array_unref(self->conflicts);
     g_clear_pointer(&self->obstacles, g_ptr_array_unref);
     g_array_unref(self->silent);
+    g_array_unref(self->given_up_routes);
     g_free(self);
 }
 

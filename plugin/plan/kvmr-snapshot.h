@@ -71,6 +71,7 @@ void kvmr_qeth_init(KvmrQeth *qeth);
  * @values: what the kernel has now
  * @before: what we found before we first changed it (the journal), %KVMR_VALUE_NONE where we did
  * not
+ * @given_up: somebody else undoes what we set there as soon as it is set: it is left alone
  */
 typedef struct {
     int      ifindex;
@@ -88,6 +89,7 @@ typedef struct {
     guint    mac_len;
     gint64   values[KVMR_N_VALUES];
     gint64   before[KVMR_N_VALUES];
+    gboolean given_up[KVMR_N_VALUES];
 } KvmrLink;
 
 /** KvmrHostAddress: one of the host's own IPv4 addresses. */
@@ -152,6 +154,9 @@ typedef enum {
  * @conflicts: of #KvmrConflict: those that live probes found and that stand; sorted by the order of
  *   its members
  * @silent: of #KvmrNeighbourId: gateways of peers that did not answer ARP when last asked
+ * @given_up_routes: of #KvmrRoute, only destination and link: to peers, and somebody else deletes
+ *   them as soon as they are set: they are left alone
+ * @tables_given_up: somebody else removes or changes our tables as soon as they are there
  * @all_forwarding: net.ipv4.conf.all.forwarding: somebody made the whole host a router
  * @all_rp_filter: net.ipv4.conf.all.rp_filter
  * @dispatcher: whether NetworkManager would start us
@@ -170,6 +175,8 @@ typedef struct {
     GArray    *proxies;
     GArray    *conflicts;
     GArray    *silent;
+    GArray    *given_up_routes;
+    gboolean   tables_given_up;
     gboolean   all_forwarding;
     int        all_rp_filter;
     gboolean   policy_routing;

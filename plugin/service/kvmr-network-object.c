@@ -43,7 +43,7 @@ value_is_on(const KvmrPlan *plan, const KvmrLink *link, KvmrValueKey key)
 
     if (!link)
         return FALSE;
-    if (plan->failed)
+    if (plan->failed || (wanted && wanted->given_up))
         return link->values[key] == 1;
     return wanted ? wanted->value == 1 : kvmr_link_value_before(link, key) == 1;
 }
@@ -92,7 +92,7 @@ is_installed(const KvmrPlanPeer    *peer,
              const KvmrSnapshot    *snapshot)
 {
     if (!plan->failed)
-        return planned->routed && peer->ifname;
+        return planned->routed && peer->ifname && !peer->given_up;
     for (guint i = 0; i < snapshot->routes->len; i++) {
         const KvmrRoute *route = &g_array_index(snapshot->routes, KvmrRoute, i);
 

@@ -64,6 +64,8 @@ on_notifier_allowed(KvmrService *self, GDBusMethodInvocation *invocation, guint3
                   &uuid);
     if (strcmp(action, "pre-down") == 0)
         kvmr_memory_forget(self->memory, uuid);
+    if (strcmp(action, "reapply") == 0)
+        kvmr_host_take_up(self->host);
     refresh_for(self, invocation, action, interface, uuid, on_notify_refreshed);
 }
 
@@ -122,6 +124,7 @@ on_reapplier_allowed(KvmrService *self, GDBusMethodInvocation *invocation, guint
         kvmr_service_call_done(self);
         return;
     }
+    kvmr_host_take_up(self->host);
     refresh_for(self,
                 invocation,
                 "reapply",

@@ -33,6 +33,7 @@ struct _KvmrService {
     guint                     late_id;
     guint                     retry_id;
     guint                     retry_seconds;
+    guint                     attempt_id; /* timer: to take up again what was given up */
     guint                     idle_id;
     KvmrServiceIdle           idle;
     gpointer                  user_data;

@@ -132,6 +132,30 @@ retry_no_more(KvmrService *self)
     self->retry_seconds = 0;
 }
 
+static gboolean
+on_attempt(gpointer user_data)
+{
+    KvmrService *self = user_data;
+
+    self->attempt_id = 0;
+    kvmr_service_reconcile(self);
+    return G_SOURCE_REMOVE;
+}
+
+/* What others undid again and again is taken up again after a while. */
+static void
+attempt_later(KvmrService *self)
+{
+    gint64 next = kvmr_host_next_attempt(self->host);
+    gint64 wait = next - g_get_monotonic_time();
+
+    if (self->attempt_id)
+        g_source_remove(self->attempt_id);
+    self->attempt_id = 0;
+    if (next != 0)
+        self->attempt_id = g_timeout_add((guint) (MAX(wait, 0) / 1000) + 1, on_attempt, self);
+}
+
 static KvmrDBusKvmRoutedNetwork *
 get_interface(KvmrDBusObjectSkeleton *object)
 {
@@ -342,6 +366,7 @@ kvmr_service_reconcile(KvmrService *self)
                  error->message,
                  self->retry_seconds);
     }
+    attempt_later(self);
     update_objects(self, plan, snapshot);
     kvmr_firewalld_set_zones(self->firewalld, kvmr_zones_new(plan));
     if (done)
@@ -438,7 +463,7 @@ kvmr_service_new(GDBusConnection *bus,
 void
 kvmr_service_free(KvmrService *self)
 {
-    guint *sources[] = {&self->retry_id, &self->idle_id};
+    guint *sources[] = {&self->retry_id, &self->attempt_id, &self->idle_id};
 
     g_clear_pointer(&self->tries, kvmr_tries_free);
     unschedule(self);

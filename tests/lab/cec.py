@@ -162,14 +162,21 @@ class Cec:
 
     def _plug(self, hosts):
         """Make all cables that end at one of these hosts, and configure both ends."""
+        self._make_cables(ends for ends in self._cables() if any(host in hosts for host, _ in ends))
+
+    def replug(self, host, name):
+        """A new card, with a new cable, in place of a host's link that is gone."""
+        self._make_cables(ends for ends in self._cables()
+                          if any(end is host and link["name"] == name for end, link in ends))
+
+    def _make_cables(self, cables):
         batch, made = [], {}
-        for ends in self._cables():
-            if any(host in hosts for host, _ in ends):
-                (host, link), (peer, port) = ends
-                batch.append(f"link add {cable_end(host, link)} type veth "
-                             f"peer {cable_end(peer, port)}")
-                for end, name in ends:
-                    made.setdefault(end, []).append(name)
+        for ends in cables:
+            (host, link), (peer, port) = ends
+            batch.append(f"link add {cable_end(host, link)} type veth "
+                         f"peer {cable_end(peer, port)}")
+            for end, name in ends:
+                made.setdefault(end, []).append(name)
         result = subprocess.run(["ip", "-batch", "-"], input="\n".join(batch) + "\n", text=True,
                                 stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60,
                                 check=False, env=ENVIRONMENT)

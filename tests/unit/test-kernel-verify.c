@@ -82,6 +82,7 @@ apply(Fixture *fixture)
 
     g_free(kernel_run("ip link set dev br-ex mtu 57344"));
     kernel_set_mac("br-ex", profile->mac);
+    kvmr_host_take_up(fixture->host); /* many things are broken here in a short time */
     (void) kernel_apply(fixture->host, plan);
 }
 

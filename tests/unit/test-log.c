@@ -243,7 +243,7 @@ static const KvmrStep repairs[] = {
 };
 
 static GPtrArray *
-tell_repairs(const KvmrDrift *drift, const KvmrPlan *plan, gboolean done)
+tell_repairs(KvmrDrift *drift, const KvmrPlan *plan, gboolean done)
 {
     g_autoptr(GArray) steps = g_array_new(FALSE, FALSE, sizeof(KvmrStep));
 
@@ -251,7 +251,7 @@ tell_repairs(const KvmrDrift *drift, const KvmrPlan *plan, gboolean done)
     for (guint i = 0; i < steps->len; i++)
         g_array_index(steps, KvmrStep, i).done = done;
     log_begin();
-    kvmr_drift_tell(drift, plan, steps, KVMR_TABLES_AS_LEFT);
+    kvmr_drift_tell(drift, plan, steps, KVMR_TABLES_AS_LEFT, 0);
     return log_end();
 }
 

@@ -69,7 +69,8 @@ describe(const GArray *steps)
 static void
 assert_steps(const Fixture *fixture, const KvmrPlan *plan, gboolean ruleset, const char *expected)
 {
-    g_autoptr(GArray) steps = kvmr_steps_new(plan, fixture->snapshot, fixture->journal, ruleset);
+    g_autoptr(GArray)
+        steps = kvmr_steps_new(plan, fixture->snapshot, fixture->journal, ruleset, FALSE);
     g_autofree char *text = describe(steps);
 
     g_assert_cmpstr(text, ==, expected);
