@@ -538,6 +538,7 @@ undo_steps(KvmrHost *self, GArray *steps, GError **error)
             unjournal(self, step);
             continue;
         }
+        g_assert(local);
         kvmr_log(KVMR_MESSAGE_NOT_UNDONE, NULL, "%s", local->message);
         fail_closed(self);
         set_closed(error,

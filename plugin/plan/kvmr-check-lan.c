@@ -59,6 +59,8 @@ add_not_in_lan(const KvmrCheck *context, const KvmrLink *uplink, KvmrPrefix4 sub
     const KvmrHostAddress *own = next_address(context, uplink, &i);
     char                   guests[KVMR_PREFIX4_TEXT], lan[KVMR_PREFIX4_TEXT], host[KVMR_ADDR4_TEXT];
 
+    /* One that is ready has an address. */
+    g_return_if_fail(own);
     kvmr_prefix4_print(subnet, guests);
     kvmr_prefix4_print(kvmr_address4_subnet(own->address), lan);
     kvmr_addr4_print(own->address.addr, host);

@@ -188,8 +188,7 @@ test_read_only(Fixture *fixture, gconstpointer data)
     g_autoptr(KvmrPlan) plan = make_plan(ACCEPT);
 
     g_assert_cmpint(mount("/proc/sys/net", "/proc/sys/net", "", MS_BIND, NULL), ==, 0);
-    g_assert_cmpint(
-        mount("", "/proc/sys/net", "", MS_REMOUNT | MS_BIND | MS_RDONLY, NULL), ==, 0);
+    g_assert_cmpint(mount("", "/proc/sys/net", "", MS_REMOUNT | MS_BIND | MS_RDONLY, NULL), ==, 0);
     fail_to_apply(fixture->host, plan, KVMR_ERROR_KERNEL, g_strerror(EROFS));
     assert_as_before(fixture);
     g_assert_cmpint(umount("/proc/sys/net"), ==, 0);

@@ -439,8 +439,7 @@ test_sysctl_guards(Fixture *fixture, gconstpointer data)
 
     /* What cannot be written is named, with the reason. */
     g_assert_cmpint(mount("/proc/sys/net", "/proc/sys/net", "", MS_BIND, NULL), ==, 0);
-    g_assert_cmpint(
-        mount("", "/proc/sys/net", "", MS_REMOUNT | MS_BIND | MS_RDONLY, NULL), ==, 0);
+    g_assert_cmpint(mount("", "/proc/sys/net", "", MS_REMOUNT | MS_BIND | MS_RDONLY, NULL), ==, 0);
     g_assert_false(kvmr_sysctl_write(ifindex, "uplink", KVMR_VALUE_PROXY_ARP, 1, &error));
     g_assert_error(error, KVMR_ERROR, KVMR_ERROR_KERNEL);
     g_assert_nonnull(strstr(error->message, "/proc/sys/net/ipv4/conf/uplink/proxy_arp"));
