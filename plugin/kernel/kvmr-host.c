@@ -451,7 +451,7 @@ take_step(KvmrHost       *self,
     case KVMR_STEP_RULESET:
         return kvmr_nft_commit(self->nft, transaction, ruleset, error);
     }
-    return FALSE;
+    g_assert_not_reached();
 }
 
 static gboolean
@@ -469,7 +469,7 @@ undo_step(KvmrHost *self, const KvmrStep *step, GError **error)
         /* Where links still proxy or forward for us, tables that nobody made before us stay. */
         return kvmr_nft_revert(self->nft, has_journal(self), error);
     }
-    return FALSE;
+    g_assert_not_reached();
 }
 
 /* A link or route that went away by itself: a notification of it is on its way, and with that the
@@ -538,7 +538,6 @@ undo_steps(KvmrHost *self, GArray *steps, GError **error)
             unjournal(self, step);
             continue;
         }
-        g_assert(local);
         kvmr_log(KVMR_MESSAGE_NOT_UNDONE, NULL, "%s", local->message);
         fail_closed(self);
         set_closed(error,
