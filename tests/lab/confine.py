@@ -87,7 +87,8 @@ def main():
     for number in set(range(last + 1)) - kept:
         check(_libc.prctl(PR_CAPBSET_DROP, number, 0, 0, 0), f"drop capability {number}")
     check(_libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "no_new_privs")
-    environment = {**os.environ, "RUNTIME_DIRECTORY": instructions["runtime_directory"]}
+    environment = {**os.environ, **instructions["environment"],
+                   "RUNTIME_DIRECTORY": instructions["runtime_directory"]}
     for code in filters:
         program = Program(len(code) // 8, code)
         check(_libc.prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, ctypes.byref(program), 0, 0),

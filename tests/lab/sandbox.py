@@ -6,7 +6,8 @@ under the unit, the bus starts confine.py instead, which takes from itself what 
 becomes the service. This module makes its instructions of the unit, once for each LPAR:
 
     capabilities, NoNewPrivileges, the seccomp filters of SystemCallFilter, RestrictAddressFamilies,
-    MemoryDenyWriteExecute, RestrictNamespaces and LockPersonality, UMask, the runtime directory;
+    MemoryDenyWriteExecute, RestrictNamespaces and LockPersonality, UMask, Environment, the runtime
+    directory;
     where a test wants it, the mounts of ProtectSystem, ProtectHome, PrivateTmp and ProtectProc,
     too. Not always: other tests break /proc/sys and the like by mounts, and the service is to see them
 
@@ -32,7 +33,7 @@ CLONE_FLAGS = 1 if platform.machine() == "s390x" else 0
 FAMILIES_MAX = 46
 # What this module turns into something, or the reason why it need not.
 KNOWN = {
-    "Type", "BusName", "ExecStart", "Restart", "RestartSec", "RuntimeDirectory",
+    "Type", "BusName", "Environment", "ExecStart", "Restart", "RestartSec", "RuntimeDirectory",
     "RuntimeDirectoryMode", "RuntimeDirectoryPreserve", "CapabilityBoundingSet",
     "RestrictAddressFamilies", "LockPersonality", "MemoryDenyWriteExecute", "NoNewPrivileges",
     "PrivateTmp", "ProtectHome", "ProtectProc", "ProtectSystem", "RestrictNamespaces",
@@ -160,6 +161,7 @@ def prepare(unit_path, directory, mounts=False):
         filters.append(str(path))
     instructions = {
         "capabilities": unit["CapabilityBoundingSet"][0].split(),
+        "environment": dict(value.split("=", 1) for value in unit.get("Environment", [])),
         "umask": int(unit["UMask"][0], 8),
         "runtime_directory": f"/run/{unit['RuntimeDirectory'][0]}",
         "runtime_mode": int(unit["RuntimeDirectoryMode"][0], 8),
