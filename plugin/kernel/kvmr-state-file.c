@@ -197,20 +197,37 @@ parse(const char *text, const char *path, gboolean *damaged)
     return g_key_file_new();
 }
 
+/* Root without CAP_DAC_OVERRIDE, as the service is, may not even open what is another user's.
+ * Returns: why the file that cannot be opened is none to trust; NULL if that is not why. */
+static const char *
+find_barred(int directory, const char *name, int errsv)
+{
+    struct stat status;
+
+    if (errsv == ELOOP)
+        return _("it is a symbolic link");
+    if (errsv != EACCES || fstatat(directory, name, &status, AT_SYMLINK_NOFOLLOW) < 0)
+        return NULL;
+    return find_file_distrust(&status);
+}
+
 /* Returns -1 on an error; without @error there is no such file. */
 static int
 open_to_read(const char *path, GError **error)
 {
     g_autofree char *name = g_path_get_basename(path);
+    const char      *why = NULL;
     int              fd, errsv, directory = open_directory(path, error);
 
     if (directory < 0)
         return -1;
     fd = kvmr_fault_fails("file.open-to-read") ? -1 : openat(directory, name, MODE_READ);
     errsv = errno;
+    if (fd < 0)
+        why = find_barred(directory, name, errsv);
     (void) close(directory);
-    if (fd < 0 && errsv == ELOOP)
-        (void) set_distrusted(path, _("it is a symbolic link"), error);
+    if (why)
+        (void) set_distrusted(path, why, error);
     else if (fd < 0 && errsv != ENOENT)
         (void) set_unread(path, errsv, error);
     return fd;
