@@ -313,6 +313,9 @@ class Dbus(Editors):
                   "bridge.stp=false", "ipv4.method='disabled'", "ipv6.method='disabled'")
         self.addCleanup(self.lpar.nmcli, "connection", "delete", "scratch", check=False)
         self.lpar.wait_for(lambda: not self.lpar.networks(), 20, "the network ended")
+        # Before that NetworkManager still takes the ports of the former one out.
+        self.lpar.wait_for(lambda: "br-ex:connected:scratch" in self.lpar.nmcli(
+            "-t", "-f", "DEVICE,STATE,CONNECTION", "device"), 20, "br-ex is scratch's")
         self.lpar.attach_guests()
         self.assert_isolated()
         self.assertEqual(self.file_of(), before)
