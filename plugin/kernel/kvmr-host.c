@@ -251,19 +251,34 @@ set_closed(GError **error, const char *text)
     *error = g_error_new(KVMR_ERROR, KVMR_ERROR_NOT_ROUTED, "%s; %s", refused->message, text);
 }
 
+/* Where our tables are not what filters the traffic, nothing stays on that we switched on. Returns:
+ * whether there was anything of ours */
+static gboolean
+close_unfiltered(KvmrHost *self, GError **error)
+{
+    if (!has_journal(self))
+        return FALSE;
+    fail_closed(self);
+    set_closed(error,
+               _("as the tables are not as kvm-routed made them, proxy ARP and forwarding "
+                 "are off on all links that it switched them on"));
+    return TRUE;
+}
+
 /*
  * Takes back what was done, last first, and no further than that works: a link that still proxies
  * must not lose the rules that filter it, and none may be switched on again without its former
  * ones.
+ * @lost: when the steps began there were none: what was switched off then stays off
  */
 static void
-undo_steps(KvmrHost *self, GArray *steps, GError **error)
+undo_steps(KvmrHost *self, GArray *steps, gboolean lost, GError **error)
 {
     for (guint i = steps->len; i > 0; i--) {
         KvmrStep *step = &g_array_index(steps, KvmrStep, i - 1);
         g_autoptr(GError) local = NULL;
 
-        if (!step->done)
+        if (!step->done || (lost && step->restores))
             continue;
         kvmr_fault_step("undo", step);
         if (undo_step(self, step, &local) || is_gone(local)) {
@@ -328,12 +343,8 @@ tidy_journal(KvmrHost           *self,
 
 /* Returns: FALSE after the first step that was refused. */
 static gboolean
-take_steps(KvmrHost        *self,
-           GArray          *steps,
-           const char      *transaction,
-           const KvmrPlan  *plan,
-           const KvmrStep **refused,
-           GError         **error)
+take_steps(
+    KvmrHost *self, GArray *steps, const char *transaction, const KvmrPlan *plan, GError **error)
 {
     for (guint i = 0; i < steps->len; i++) {
         KvmrStep *step = &g_array_index(steps, KvmrStep, i);
@@ -347,16 +358,27 @@ take_steps(KvmrHost        *self,
             g_info("%s", local->message);
             continue;
         }
-        *refused = step;
         g_propagate_error(error, g_steal_pointer(&local));
         return FALSE;
     }
     return TRUE;
 }
 
-/* After @refused, a step, was refused: back to what was before, or to what is safe. */
+static gboolean
+is_ruleset_done(const GArray *steps)
+{
+    for (guint i = 0; i < steps->len; i++) {
+        const KvmrStep *step = &g_array_index(steps, KvmrStep, i);
+
+        if (step->kind == KVMR_STEP_RULESET)
+            return step->done;
+    }
+    return FALSE;
+}
+
+/* After a step was refused: back to what was before, or to what is safe. */
 static void
-give_up(KvmrHost *self, GArray *steps, const KvmrStep *refused, gboolean lost, GError **error)
+give_up(KvmrHost *self, GArray *steps, gboolean lost, GError **error)
 {
     for (guint i = 0; i < steps->len; i++) {
         KvmrStep *step = &g_array_index(steps, KvmrStep, i);
@@ -364,14 +386,8 @@ give_up(KvmrHost *self, GArray *steps, const KvmrStep *refused, gboolean lost, G
         if (!step->done)
             unjournal(self, step);
     }
-    if (refused->kind == KVMR_STEP_RULESET && lost && has_journal(self)) {
-        fail_closed(self);
-        set_closed(error,
-                   _("as the tables are not as kvm-routed made them, proxy ARP and forwarding "
-                     "are off on all links that it switched them on"));
-    } else {
-        undo_steps(self, steps, error);
-    }
+    if (!lost || is_ruleset_done(steps) || !close_unfiltered(self, error))
+        undo_steps(self, steps, lost, error);
     save_journal(self);
 }
 
@@ -400,9 +416,8 @@ kvmr_host_apply(KvmrHost           *self,
     g_autofree char *transaction = NULL;
     g_autoptr(GArray) steps = NULL;
     g_autoptr(GError) local = NULL;
-    const KvmrStep *refused = NULL;
-    KvmrTables      tables;
-    gboolean        lost;
+    KvmrTables tables;
+    gboolean   lost;
 
     if (changed)
         *changed = FALSE;
@@ -413,19 +428,23 @@ kvmr_host_apply(KvmrHost           *self,
     steps = kvmr_steps_new(plan, snapshot, self->journal, transaction[0] != '\0', lost);
     kvmr_host_follow(self, plan, snapshot);
     kvmr_fault_point(steps->len > 0 ? "apply.begin" : "apply.idle");
-    if (!complete_steps(steps, error) || !write_journal(self, steps, error))
+    if (!complete_steps(steps, &local) || !write_journal(self, steps, &local)) {
+        if (lost && close_unfiltered(self, &local))
+            kvmr_drift_forget(self->drift);
+        g_propagate_error(error, g_steal_pointer(&local));
         return FALSE;
+    }
 
     if (changed)
         *changed = steps->len > 0;
-    if (take_steps(self, steps, transaction, plan, &refused, &local)) {
+    if (take_steps(self, steps, transaction, plan, &local)) {
         kvmr_fault_point(steps->len > 0 ? "apply.taken" : "apply.idle");
         tidy_journal(self, plan, snapshot, steps);
         kvmr_drift_tell(self->drift, plan, steps, tables, g_get_monotonic_time());
         kvmr_drift_remember(self->drift, plan);
         return TRUE;
     }
-    give_up(self, steps, refused, lost, &local);
+    give_up(self, steps, lost, &local);
     kvmr_fault_point("undo.done");
     kvmr_drift_forget(self->drift);
     g_propagate_error(error, g_steal_pointer(&local));
