@@ -106,13 +106,13 @@ kvmr_host_snapshot(KvmrHost *self, GError **error)
 gint64
 kvmr_host_next_attempt(KvmrHost *self)
 {
-    return kvmr_fights_next(kvmr_drift_get_fights(self->drift), g_get_monotonic_time());
+    return kvmr_drift_next_attempt(self->drift);
 }
 
 void
 kvmr_host_take_up(KvmrHost *self)
 {
-    kvmr_fights_forget(kvmr_drift_get_fights(self->drift));
+    kvmr_drift_take_up(self->drift);
 }
 
 gboolean
