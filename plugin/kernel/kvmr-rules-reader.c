@@ -3,9 +3,9 @@
 
 #include <glib/gi18n-lib.h>
 #include <malloc.h>
-#include <nftables/libnftables.h>
 
 #include "kernel/kvmr-legacy-reader.h"
+#include "kernel/kvmr-libnftables.h"
 #include "kernel/kvmr-nfnetlink.h"
 #include "plan/kvmr-flow.h"
 #include "plan/kvmr-obstacle.h"
@@ -25,7 +25,7 @@ list_as(struct nft_ctx *context, unsigned flags, char **listing, GError **error)
     g_autofree char *shown = NULL;
 
     nft_ctx_output_set_flags(context, NFT_CTX_OUTPUT_STATELESS | flags);
-    if (nft_run_cmd_from_buffer(context, "list ruleset\n") == 0) {
+    if (kvmr_libnftables_run(context, "list ruleset\n")) {
         g_free(*listing);
         *listing = g_strdup(nft_ctx_get_output_buffer(context));
         return TRUE;
@@ -71,25 +71,23 @@ read_nft(GError **error)
     if (!netlink)
         return NULL;
     /* Of its own: it goes with all that it holds of a host's rules, which may be tens of MB. */
-    context = nft_ctx_new(NFT_CTX_DEFAULT);
-    if (!context || nft_ctx_buffer_output(context) != 0 || nft_ctx_buffer_error(context) != 0)
-        g_error("out of memory for nftables");
+    context = kvmr_libnftables_new();
     listed = list_settled(netlink, context, &json, &text, error);
-    nft_ctx_free(context);
+    kvmr_libnftables_free(context);
     return listed ? kvmr_filter_new(json, text, error) : NULL;
 }
 
 KvmrFilter *
 kvmr_rules_read(guint parts, GError **error)
 {
-    /* Not of ours, but of libnftables, which has parts that all contexts share. */
-    static GMutex in_libnftables;
+    /* Not of ours, but of libnftables, which may need tens of MB for each. */
+    static GMutex one_at_a_time;
     KvmrFilter   *filter;
 
     if (parts & KVMR_RULES_NFT) {
-        g_mutex_lock(&in_libnftables);
+        g_mutex_lock(&one_at_a_time);
         filter = read_nft(error);
-        g_mutex_unlock(&in_libnftables);
+        g_mutex_unlock(&one_at_a_time);
     } else {
         filter = kvmr_filter_new("{\"nftables\": []}", "", error);
     }
