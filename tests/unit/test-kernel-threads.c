@@ -80,11 +80,12 @@ test_change_while_read(void)
     host = kernel_host_new(directory);
 
     kvmr_rules_read_async(on_read, &left);
-    for (; left > 0; changes++) {
+    while (left > 0) {
         g_assert_true(kernel_apply(host, changes % 2 == 0 ? one : other));
         for (guint i = 0; i < N_LOOKS; i++)
             assert_rules(host, changes % 2 == 0 ? "reply" : "request");
         (void) g_main_context_iteration(NULL, FALSE);
+        changes++;
     }
     g_assert_cmpuint(changes, >, 0);
     g_assert_true(kernel_apply_nothing(host));
