@@ -143,13 +143,26 @@ work(gpointer data)
 static void
 start(guint parts, GPtrArray *flows, GAsyncReadyCallback callback, gpointer user_data)
 {
-    GTask *task = g_task_new(NULL, NULL, callback, user_data);
-    Job   *job = g_new0(Job, 1);
+    g_autoptr(GTask) task = g_task_new(NULL, NULL, callback, user_data);
+    g_autoptr(GError) error = NULL;
+    Job     *job = g_new0(Job, 1);
+    GThread *thread;
 
     job->parts = parts;
     job->flows = flows;
     g_task_set_task_data(task, job, (GDestroyNotify) job_free);
-    g_thread_unref(g_thread_new("rules", work, task));
+    thread = g_thread_try_new("rules", work, g_object_ref(task), &error);
+    if (thread) {
+        g_thread_unref(thread);
+        return;
+    }
+    g_object_unref(task); /* of the thread that is none */
+    g_task_return_new_error(task,
+                            KVMR_ERROR,
+                            KVMR_ERROR_KERNEL,
+                            _("the rules of this host cannot be read, there is no thread for it: "
+                              "%s; systemctl status nm-kvm-routed shows its tasks and their limit"),
+                            error->message);
 }
 
 void
