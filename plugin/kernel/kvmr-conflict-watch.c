@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "kernel/kvmr-conflict-watch.h"
 
+#include <linux/neighbour.h>
+
 #include "kernel/kvmr-arp-listener.h"
 #include "kernel/kvmr-log.h"
 #include "kernel/kvmr-neighbour-watch.h"
 #include "kernel/kvmr-prober.h"
+
+#define SEEN (NUD_REACHABLE | NUD_STALE | NUD_DELAY | NUD_PROBE | NUD_PERMANENT)
 
 struct _KvmrConflictWatch {
     void (*changed)(gpointer);
@@ -129,11 +133,12 @@ on_pause_over(gpointer user_data)
 
 /* @addr: 0: some were missed */
 static gboolean
-is_news(int ifindex, guint32 addr, gpointer user_data)
+is_news(int ifindex, guint32 addr, guint state, gpointer user_data)
 {
     const KvmrConflictWatch *self = user_data;
 
-    return addr == 0 || kvmr_conflicts_is_new_guest(self->conflicts, ifindex, addr);
+    return addr == 0 ||
+           ((state & SEEN) && kvmr_conflicts_is_new_guest(self->conflicts, ifindex, addr));
 }
 
 /* Guests that talk come and go in the neighbour table all the time, and hundreds of them at once

@@ -12,6 +12,7 @@ struct _KvmrDrift {
     GArray     *routes; /* of KvmrRoute */
     gboolean    tables;
     KvmrFights *fights;
+    gint64      judged; /* when, the last time */
 };
 
 KvmrDrift *
@@ -57,10 +58,18 @@ kvmr_drift_remember(KvmrDrift *self, const KvmrPlan *plan)
     self->tables = !kvmr_ruleset_is_empty(plan->ruleset);
 }
 
-KvmrFights *
-kvmr_drift_get_fights(KvmrDrift *self)
+/* By the clock of the judgement: what ends between that and this question would else be asked for
+ * by nobody. */
+gint64
+kvmr_drift_next_attempt(const KvmrDrift *self)
 {
-    return self->fights;
+    return kvmr_fights_next(self->fights, self->judged);
+}
+
+void
+kvmr_drift_take_up(KvmrDrift *self)
+{
+    kvmr_fights_forget(self->fights);
 }
 
 static KvmrFight
@@ -140,6 +149,7 @@ kvmr_drift_judge(KvmrDrift *self, KvmrSnapshot *snapshot, KvmrTables tables, gin
     if (self->tables && tables != KVMR_TABLES_AS_LEFT)
         kvmr_fights_undone(self->fights, &about, now);
 
+    self->judged = now;
     given_up = kvmr_fights_list(self->fights, now);
     for (guint i = 0; i < given_up->len; i++)
         mark(snapshot, &g_array_index(given_up, KvmrFight, i));

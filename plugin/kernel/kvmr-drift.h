@@ -30,8 +30,14 @@ void kvmr_drift_forget(KvmrDrift *self);
  */
 void kvmr_drift_judge(KvmrDrift *self, KvmrSnapshot *snapshot, KvmrTables tables, gint64 now);
 
-/** The fights that it knows of. Returns: (transfer none) */
-KvmrFights *kvmr_drift_get_fights(KvmrDrift *self);
+/**
+ * kvmr_drift_next_attempt: when the next of what was marked by the last kvmr_drift_judge() is to be
+ * taken up again, which may be past; 0: nothing was marked
+ */
+gint64 kvmr_drift_next_attempt(const KvmrDrift *self);
+
+/** kvmr_drift_take_up: see kvmr_fights_forget() */
+void kvmr_drift_take_up(KvmrDrift *self);
 
 /**
  * kvmr_drift_tell: logs what was put back, a line for each value, for the routes of an interface,

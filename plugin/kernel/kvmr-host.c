@@ -5,50 +5,12 @@
 #include <net/if.h>
 #include <string.h>
 
-#include "kernel/kvmr-announcer.h"
-#include "kernel/kvmr-conflict-watch.h"
-#include "kernel/kvmr-dispatcher-state.h"
-#include "kernel/kvmr-drift.h"
 #include "kernel/kvmr-fault.h"
-#include "kernel/kvmr-file-watch.h"
-#include "kernel/kvmr-journal.h"
+#include "kernel/kvmr-host-private.h"
 #include "kernel/kvmr-log.h"
-#include "kernel/kvmr-gateway-watch.h"
-#include "kernel/kvmr-legacy-reader.h"
-#include "kernel/kvmr-lookup.h"
-#include "kernel/kvmr-netlink.h"
-#include "kernel/kvmr-nft.h"
-#include "kernel/kvmr-outlook.h"
-#include "kernel/kvmr-qeth.h"
-#include "kernel/kvmr-recovery.h"
-#include "kernel/kvmr-rules-reader.h"
 #include "kernel/kvmr-step.h"
 #include "kernel/kvmr-sysctl.h"
-#include "kernel/kvmr-watch.h"
-#include "plan/kvmr-flow.h"
 #include "setting/kvmr-error.h"
-
-struct _KvmrHost {
-    KvmrJournal       *journal;
-    KvmrNetlink       *netlink;
-    KvmrNft           *nft;
-    KvmrWatch         *watch; /* NULL until it is wanted */
-    KvmrFileWatch     *files; /* as @watch; so are those below */
-    KvmrGatewayWatch  *gateways;
-    KvmrConflictWatch *conflicts;
-    KvmrAnnouncer     *announcer;
-    KvmrDrift         *drift;
-    KvmrOutlook       *outlook;
-
-    KvmrHostChanged changed; /* NULL until it is wanted */
-    gpointer        user_data;
-
-    /* As the last snapshot found it. */
-    guint filtering; /* KvmrRulesParts of others that may drop what is forwarded */
-    guint nft_changes;
-
-    gboolean unsaved; /* the file of the journal says something else than the journal */
-};
 
 /* What a plan depends on, by what was found in a thread. */
 static void
@@ -104,112 +66,6 @@ kvmr_host_free(KvmrHost *self)
     g_free(self);
 }
 
-gboolean
-kvmr_host_watch(KvmrHost *self, KvmrHostChanged changed, gpointer user_data, GError **error)
-{
-    g_clear_pointer(&self->conflicts, kvmr_conflict_watch_free);
-    g_clear_pointer(&self->watch, kvmr_watch_free);
-    g_clear_pointer(&self->files, kvmr_file_watch_free);
-    self->files = kvmr_file_watch_new(changed, user_data, error);
-    if (!self->files)
-        return FALSE;
-    g_clear_pointer(&self->gateways, kvmr_gateway_watch_free);
-    self->gateways = kvmr_gateway_watch_new(changed, user_data, error);
-    if (!self->gateways)
-        return FALSE;
-    self->watch = kvmr_watch_new(self->netlink, changed, user_data, error);
-    self->changed = self->watch ? changed : NULL;
-    self->user_data = user_data;
-    if (!self->watch)
-        return FALSE;
-    self->conflicts = kvmr_conflict_watch_new(self->netlink, changed, user_data);
-    return TRUE;
-}
-
-/* What others do with packets, in nftables and in the older packet filter. */
-static gboolean
-read_foreign(KvmrHost *self, KvmrSnapshot *snapshot, GError **error)
-{
-    KvmrForeign      foreign;
-    KvmrLegacyTables legacy;
-
-    if (!kvmr_nft_read_foreign(self->nft, &foreign, &self->nft_changes, error))
-        return FALSE;
-    legacy = kvmr_legacy_reader_find();
-    snapshot->foreign_nat = foreign.nat || legacy.nat;
-    snapshot->foreign_tracking = foreign.tracking || legacy.tracks;
-    snapshot->obstacles = g_ptr_array_ref(kvmr_outlook_get(self->outlook));
-    self->filtering = (foreign.filters ? KVMR_RULES_NFT : 0) |
-                      (legacy.filters ? KVMR_RULES_LEGACY : 0);
-    return TRUE;
-}
-
-static gboolean
-has_address(const KvmrSnapshot *snapshot, int ifindex)
-{
-    for (guint i = 0; i < snapshot->addresses->len; i++) {
-        if (g_array_index(snapshot->addresses, KvmrHostAddress, i).ifindex == ifindex)
-            return TRUE;
-    }
-    return FALSE;
-}
-
-/* What netlink does not tell. A host may have hundreds of taps: their files are read only where
- * they may matter: on links with an address, or with something to put back; and of cards. */
-static void
-complete_link(KvmrHost *self, KvmrLink *link, const KvmrSnapshot *snapshot)
-{
-    gboolean addressed = has_address(snapshot, link->ifindex);
-    gboolean journaled = FALSE;
-
-    for (int key = 0; key < KVMR_N_VALUES; key++) {
-        link->before[key] = kvmr_journal_get(self->journal, link->ifindex, key);
-        journaled |= link->before[key] != KVMR_VALUE_NONE;
-    }
-    if (journaled || addressed)
-        (void) kvmr_sysctl_read(
-            link->name, KVMR_VALUE_PROXY_DELAY, &link->values[KVMR_VALUE_PROXY_DELAY], NULL);
-    if (addressed || !link->kind)
-        kvmr_qeth_read(KVMR_QETH_SYSFS, link->name, &link->qeth);
-}
-
-KvmrSnapshot *
-kvmr_host_snapshot(KvmrHost *self, GError **error)
-{
-    g_autoptr(KvmrSnapshot) snapshot = kvmr_snapshot_new();
-
-    if (!kvmr_netlink_read(self->netlink, snapshot, error) ||
-        !kvmr_sysctl_read_all_forwarding(&snapshot->all_forwarding, error) ||
-        !read_foreign(self, snapshot, error) ||
-        !kvmr_recovery_complete(self->journal, self->nft, snapshot, error))
-        return NULL;
-    snapshot->all_rp_filter = kvmr_sysctl_read_all_rp_filter();
-    snapshot->dispatcher = kvmr_dispatcher_state_read("");
-    if (self->gateways)
-        kvmr_gateway_watch_add_silent(self->gateways, snapshot->silent);
-    for (guint i = 0; i < snapshot->links->len; i++)
-        complete_link(self, g_ptr_array_index(snapshot->links, i), snapshot);
-    if (self->conflicts)
-        kvmr_conflict_watch_list(self->conflicts, snapshot->conflicts);
-    /* What cannot be looked at, kvmr_host_apply() will complain of. */
-    (void) kvmr_nft_look(self->nft, NULL);
-    kvmr_drift_judge(
-        self->drift, snapshot, kvmr_nft_find_tables(self->nft), g_get_monotonic_time());
-    return g_steal_pointer(&snapshot);
-}
-
-gint64
-kvmr_host_next_attempt(KvmrHost *self)
-{
-    return kvmr_fights_next(kvmr_drift_get_fights(self->drift), g_get_monotonic_time());
-}
-
-void
-kvmr_host_take_up(KvmrHost *self)
-{
-    kvmr_fights_forget(kvmr_drift_get_fights(self->drift));
-}
-
 static gboolean
 has_journal(const KvmrHost *self)
 {
@@ -236,130 +92,6 @@ kvmr_host_is_in_use(KvmrHost *self)
         return exists;
     kvmr_log(KVMR_MESSAGE_NOT_READ, NULL, "%s", error->message);
     return TRUE;
-}
-
-gboolean
-kvmr_host_routes(KvmrHost *self, const KvmrSnapshot *snapshot, const char *guest)
-{
-    const KvmrLink *link = kvmr_snapshot_find_name(snapshot, guest);
-    gboolean        exists;
-
-    return link && link->values[KVMR_VALUE_FORWARDING] == 1 &&
-           link->values[KVMR_VALUE_PROXY_ARP] == 1 &&
-           link->before[KVMR_VALUE_PROXY_ARP] != KVMR_VALUE_NONE &&
-           kvmr_nft_exists(self->nft, &exists, NULL) && exists;
-}
-
-GHashTable *
-kvmr_host_get_counters(KvmrHost *self, GError **error)
-{
-    static const char *const names[] = {"arp_refused", "forward_refused", "spoofed", "masqueraded"};
-    GHashTable              *packets = kvmr_nft_read_counters(self->nft, error);
-
-    for (guint i = 0; packets && i < G_N_ELEMENTS(names); i++) {
-        if (!g_hash_table_contains(packets, names[i]))
-            g_hash_table_insert(packets, g_strdup(names[i]), g_new0(guint64, 1));
-    }
-    return packets;
-}
-
-char *
-kvmr_host_read_rules(KvmrHost *self, gboolean *untouched, GError **error)
-{
-    return kvmr_nft_read_back(self->nft, untouched, error);
-}
-
-GArray *
-kvmr_host_read_neighbours(KvmrHost *self, const KvmrLink *link, GError **error)
-{
-    return kvmr_netlink_read_neighbours(self->netlink, link->ifindex, link->noarp, error);
-}
-
-void
-kvmr_host_look_out(KvmrHost *self, const KvmrPlan *plan, const KvmrSnapshot *snapshot)
-{
-    kvmr_outlook_update(self->outlook,
-                        self->filtering,
-                        self->nft_changes,
-                        kvmr_flows_new(plan, snapshot, kvmr_lookup_bridge_netfilter()));
-}
-
-gboolean
-kvmr_host_may_be_blocked(KvmrHost *self)
-{
-    return self->filtering != 0;
-}
-
-void
-kvmr_host_find_obstacles_async(KvmrHost           *self,
-                               const KvmrPlan     *plan,
-                               const KvmrSnapshot *snapshot,
-                               GAsyncReadyCallback callback,
-                               gpointer            user_data)
-{
-    kvmr_rules_find_obstacles_async(self->filtering,
-                                    kvmr_flows_new(plan, snapshot, kvmr_lookup_bridge_netfilter()),
-                                    callback,
-                                    user_data);
-}
-
-/* The proxy_delay of these is ours: others' writes to it are followed from now on. */
-static void
-follow_delays(KvmrHost *self, const KvmrPlan *plan, const KvmrSnapshot *snapshot)
-{
-    g_autoptr(GPtrArray) links = g_ptr_array_new();
-
-    if (!self->watch)
-        return;
-    for (guint i = 0; i < plan->values->len; i++) {
-        const KvmrPlanValue *wanted = &g_array_index(plan->values, KvmrPlanValue, i);
-        KvmrLink            *link = kvmr_snapshot_find_index(snapshot, wanted->ifindex);
-
-        if (wanted->key == KVMR_VALUE_PROXY_DELAY && link)
-            g_ptr_array_add(links, link);
-    }
-    kvmr_watch_set_delays(self->watch, links);
-}
-
-/* What is read of files, and of what nothing else tells that it changed. */
-static void
-follow_files(KvmrHost *self, const KvmrPlan *plan, const KvmrSnapshot *snapshot)
-{
-    g_autoptr(GPtrArray) paths = g_ptr_array_new_with_free_func(g_free);
-
-    if (!self->files)
-        return;
-    if (plan->networks->len > 0)
-        kvmr_dispatcher_state_add_paths("", paths);
-    for (guint i = 0; plan->networks->len > 0 && i < snapshot->links->len; i++) {
-        const KvmrLink *link = g_ptr_array_index(snapshot->links, i);
-
-        kvmr_qeth_add_paths(KVMR_QETH_SYSFS, link->name, &link->qeth, paths);
-    }
-    kvmr_file_watch_set(self->files, paths);
-}
-
-/* Gateways by ARP: one that does not answer may have its HiperSockets in another layer. */
-static void
-follow_gateways(KvmrHost *self, const KvmrPlan *plan, const KvmrSnapshot *snapshot)
-{
-    g_autoptr(GArray) gateways = g_array_new(FALSE, FALSE, sizeof(KvmrNeighbourId));
-
-    if (!self->gateways)
-        return;
-    for (guint i = 0; i < plan->networks->len; i++) {
-        const KvmrPlanNetwork *network = g_ptr_array_index(plan->networks, i);
-
-        for (guint j = 0; j < network->peers->len; j++) {
-            const KvmrPlanPeer *peer = &g_array_index(network->peers, KvmrPlanPeer, j);
-            const KvmrLink     *link = kvmr_snapshot_find_index(snapshot, peer->ifindex);
-            KvmrNeighbourId     id = {peer->ifindex, peer->peer.gateway};
-
-            if (peer->ifname && link && kvmr_snapshot_layer(snapshot, link) == KVMR_LAYER_2)
-                g_array_append_val(gateways, id);
-        }
-    }
-    kvmr_gateway_watch_set(self->gateways, gateways);
 }
 
 /* Finds out what the snapshot did not know; steps that turn out to be needless go. */
@@ -519,19 +251,34 @@ set_closed(GError **error, const char *text)
     *error = g_error_new(KVMR_ERROR, KVMR_ERROR_NOT_ROUTED, "%s; %s", refused->message, text);
 }
 
+/* Where our tables are not what filters the traffic, nothing stays on that we switched on. Returns:
+ * whether there was anything of ours */
+static gboolean
+close_unfiltered(KvmrHost *self, GError **error)
+{
+    if (!has_journal(self))
+        return FALSE;
+    fail_closed(self);
+    set_closed(error,
+               _("as the tables are not as kvm-routed made them, proxy ARP and forwarding "
+                 "are off on all links that it switched them on"));
+    return TRUE;
+}
+
 /*
  * Takes back what was done, last first, and no further than that works: a link that still proxies
  * must not lose the rules that filter it, and none may be switched on again without its former
  * ones.
+ * @lost: when the steps began there were none: what was switched off then stays off
  */
 static void
-undo_steps(KvmrHost *self, GArray *steps, GError **error)
+undo_steps(KvmrHost *self, GArray *steps, gboolean lost, GError **error)
 {
     for (guint i = steps->len; i > 0; i--) {
         KvmrStep *step = &g_array_index(steps, KvmrStep, i - 1);
         g_autoptr(GError) local = NULL;
 
-        if (!step->done)
+        if (!step->done || (lost && step->restores))
             continue;
         kvmr_fault_step("undo", step);
         if (undo_step(self, step, &local) || is_gone(local)) {
@@ -596,12 +343,8 @@ tidy_journal(KvmrHost           *self,
 
 /* Returns: FALSE after the first step that was refused. */
 static gboolean
-take_steps(KvmrHost        *self,
-           GArray          *steps,
-           const char      *transaction,
-           const KvmrPlan  *plan,
-           const KvmrStep **refused,
-           GError         **error)
+take_steps(
+    KvmrHost *self, GArray *steps, const char *transaction, const KvmrPlan *plan, GError **error)
 {
     for (guint i = 0; i < steps->len; i++) {
         KvmrStep *step = &g_array_index(steps, KvmrStep, i);
@@ -615,16 +358,27 @@ take_steps(KvmrHost        *self,
             g_info("%s", local->message);
             continue;
         }
-        *refused = step;
         g_propagate_error(error, g_steal_pointer(&local));
         return FALSE;
     }
     return TRUE;
 }
 
-/* After @refused, a step, was refused: back to what was before, or to what is safe. */
+static gboolean
+is_ruleset_done(const GArray *steps)
+{
+    for (guint i = 0; i < steps->len; i++) {
+        const KvmrStep *step = &g_array_index(steps, KvmrStep, i);
+
+        if (step->kind == KVMR_STEP_RULESET)
+            return step->done;
+    }
+    return FALSE;
+}
+
+/* After a step was refused: back to what was before, or to what is safe. */
 static void
-give_up(KvmrHost *self, GArray *steps, const KvmrStep *refused, gboolean lost, GError **error)
+give_up(KvmrHost *self, GArray *steps, gboolean lost, GError **error)
 {
     for (guint i = 0; i < steps->len; i++) {
         KvmrStep *step = &g_array_index(steps, KvmrStep, i);
@@ -632,14 +386,8 @@ give_up(KvmrHost *self, GArray *steps, const KvmrStep *refused, gboolean lost, G
         if (!step->done)
             unjournal(self, step);
     }
-    if (refused->kind == KVMR_STEP_RULESET && lost && has_journal(self)) {
-        fail_closed(self);
-        set_closed(error,
-                   _("as the tables are not as kvm-routed made them, proxy ARP and forwarding "
-                     "are off on all links that it switched them on"));
-    } else {
-        undo_steps(self, steps, error);
-    }
+    if (!lost || is_ruleset_done(steps) || !close_unfiltered(self, error))
+        undo_steps(self, steps, lost, error);
     save_journal(self);
 }
 
@@ -668,9 +416,8 @@ kvmr_host_apply(KvmrHost           *self,
     g_autofree char *transaction = NULL;
     g_autoptr(GArray) steps = NULL;
     g_autoptr(GError) local = NULL;
-    const KvmrStep *refused = NULL;
-    KvmrTables      tables;
-    gboolean        lost;
+    KvmrTables tables;
+    gboolean   lost;
 
     if (changed)
         *changed = FALSE;
@@ -679,23 +426,25 @@ kvmr_host_apply(KvmrHost           *self,
         return FALSE;
     tables = kvmr_nft_find_tables(self->nft);
     steps = kvmr_steps_new(plan, snapshot, self->journal, transaction[0] != '\0', lost);
-    follow_delays(self, plan, snapshot);
-    follow_files(self, plan, snapshot);
-    follow_gateways(self, plan, snapshot);
+    kvmr_host_follow(self, plan, snapshot);
     kvmr_fault_point(steps->len > 0 ? "apply.begin" : "apply.idle");
-    if (!complete_steps(steps, error) || !write_journal(self, steps, error))
+    if (!complete_steps(steps, &local) || !write_journal(self, steps, &local)) {
+        if (lost && close_unfiltered(self, &local))
+            kvmr_drift_forget(self->drift);
+        g_propagate_error(error, g_steal_pointer(&local));
         return FALSE;
+    }
 
     if (changed)
         *changed = steps->len > 0;
-    if (take_steps(self, steps, transaction, plan, &refused, &local)) {
+    if (take_steps(self, steps, transaction, plan, &local)) {
         kvmr_fault_point(steps->len > 0 ? "apply.taken" : "apply.idle");
         tidy_journal(self, plan, snapshot, steps);
         kvmr_drift_tell(self->drift, plan, steps, tables, g_get_monotonic_time());
         kvmr_drift_remember(self->drift, plan);
         return TRUE;
     }
-    give_up(self, steps, refused, lost, &local);
+    give_up(self, steps, lost, &local);
     kvmr_fault_point("undo.done");
     kvmr_drift_forget(self->drift);
     g_propagate_error(error, g_steal_pointer(&local));
@@ -780,11 +529,4 @@ kvmr_host_announce(KvmrHost           *self,
         announce_guests(self, network, uplinks, snapshot);
     }
     kvmr_announcer_start(self->announcer);
-}
-
-void
-kvmr_host_look_for_conflicts(KvmrHost *self, const KvmrPlan *plan, const KvmrSnapshot *snapshot)
-{
-    if (self->conflicts)
-        kvmr_conflict_watch_follow(self->conflicts, plan, snapshot);
 }

@@ -47,8 +47,9 @@ KvmrSnapshot *kvmr_host_snapshot(KvmrHost *self, GError **error);
  * @snapshot: the one that @plan was made of
  * @changed: (out) (optional): whether anything had to be done
  * @error: %KVMR_ERROR_KERNEL or %KVMR_ERROR_STATE: what this call did is undone, and what was
- *   routed before still is; %KVMR_ERROR_NOT_ROUTED: it could not be undone, or our tables were lost
- *   and not put back: proxy ARP and then forwarding are off everywhere (fail closed)
+ *   routed before still is, but for what was not wanted any more when our tables were lost;
+ *   %KVMR_ERROR_NOT_ROUTED: it could not be undone, or our tables were lost and not put back: proxy
+ *   ARP and then forwarding are off everywhere (fail closed)
  *
  * Only the difference is written. Order: journal; what is no longer wanted, last first (forwarding,
  * proxy_arp, proxy_delay, routes); one nft transaction; routes; proxy_delay, proxy_arp, forwarding;

@@ -20,8 +20,6 @@
 /* Taken at a time; what is left waits for the next look. */
 #define DATAGRAMS_AT_ONCE 2048
 
-#define SEEN (NUD_REACHABLE | NUD_STALE | NUD_DELAY | NUD_PROBE | NUD_PERMANENT)
-
 struct _KvmrNeighbourWatch {
     KvmrNeighbourIsNews   is_news;
     KvmrNeighboursChanged changed;
@@ -39,11 +37,12 @@ is_news(const KvmrNeighbourWatch *self, const struct nlmsghdr *hdr)
     guint32                        addr;
 
     if (hdr->nlmsg_type != RTM_NEWNEIGH || nlmsg_datalen(hdr) < (int) sizeof(*header) ||
-        header->ndm_family != AF_INET || !(header->ndm_state & SEEN) ||
+        header->ndm_family != AF_INET || (header->ndm_flags & NTF_PROXY) ||
         nlmsg_parse((struct nlmsghdr *) hdr, sizeof(*header), attributes, NDA_MAX, policy) < 0)
         return FALSE;
     addr = ntohl(kvmr_nl_get_u32(attributes, NDA_DST));
-    return addr != 0 && self->is_news(header->ndm_ifindex, addr, self->user_data);
+    return addr != 0 &&
+           self->is_news(header->ndm_ifindex, addr, header->ndm_state, self->user_data);
 }
 
 /* Takes one datagram. Returns: FALSE if there was none. */
@@ -62,7 +61,7 @@ take_datagram(const KvmrNeighbourWatch *self, struct nlmsghdr *buffer, gboolean 
     int     left;
 
     if (length < 0 ? errno == ENOBUFS : (received.msg_flags & MSG_TRUNC) != 0)
-        *news |= self->is_news(0, 0, self->user_data);
+        *news |= self->is_news(0, 0, 0, self->user_data);
     if (length < 0)
         return errno == ENOBUFS || errno == EINTR;
     /* Only the kernel has port 0. */
@@ -161,7 +160,7 @@ kvmr_neighbour_watch_new(KvmrNeighbourIsNews   is_news_to_it,
         g_set_error(error,
                     KVMR_ERROR,
                     KVMR_ERROR_KERNEL,
-                    _("cannot follow who appears among the guests, so duplicates of their "
+                    _("cannot follow who appears among guests and peers, so duplicates of their "
                       "addresses may be noticed late: %s; the service needs AF_NETLINK"),
                     nl_geterror(result));
         kvmr_neighbour_watch_free(self);

@@ -4,15 +4,17 @@
 #include <glib.h>
 
 /**
- * KvmrNeighbourWatch: hears of IPv4 neighbours that were seen. As these come and go all the time it
- * is to be stopped after each call; what happens meanwhile waits in the kernel.
+ * KvmrNeighbourWatch: hears what becomes of IPv4 neighbours. Where that is much, as of guests,
+ * which come and go all the time, it can be stopped after each call; what happens meanwhile waits
+ * in the kernel.
  */
 typedef struct _KvmrNeighbourWatch KvmrNeighbourWatch;
 
 #define KVMR_NEIGHBOUR_WATCH_LINKS_MAX 200
 
-/** Whether a neighbour is news; @addr: 0: the kernel could not keep all that waited. */
-typedef gboolean (*KvmrNeighbourIsNews)(int ifindex, guint32 addr, gpointer user_data);
+/** Whether it is news that a neighbour is in @state, of NUD_*; @addr: 0: the kernel could not keep
+ * all that waited. */
+typedef gboolean (*KvmrNeighbourIsNews)(int ifindex, guint32 addr, guint state, gpointer user_data);
 
 /** There were neighbours, @news: of them some that are. */
 typedef void (*KvmrNeighboursChanged)(gboolean news, gpointer user_data);

@@ -3,12 +3,12 @@
 
 #include <errno.h>
 #include <glib/gi18n-lib.h>
-#include <nftables/libnftables.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include "kernel/kvmr-fault.h"
+#include "kernel/kvmr-libnftables.h"
 #include "kernel/kvmr-log.h"
 #include "kernel/kvmr-nfnetlink.h"
 #include "plan/kvmr-listing.h"
@@ -59,10 +59,7 @@ kvmr_nft_new(const char *mark, GError **error)
     self = g_new0(KvmrNft, 1);
     self->netlink = g_steal_pointer(&netlink);
     self->mark = g_strdup(mark);
-    self->context = nft_ctx_new(NFT_CTX_DEFAULT);
-    if (!self->context || nft_ctx_buffer_output(self->context) != 0 ||
-        nft_ctx_buffer_error(self->context) != 0)
-        g_error("out of memory for nftables");
+    self->context = kvmr_libnftables_new();
     nft_ctx_output_set_flags(self->context, LISTING_TO_KNOW_AGAIN);
     return self;
 }
@@ -71,7 +68,7 @@ void
 kvmr_nft_free(KvmrNft *self)
 {
     kvmr_nfnetlink_free(self->netlink);
-    nft_ctx_free(self->context);
+    kvmr_libnftables_free(self->context);
     g_clear_pointer(&self->applied, kvmr_ruleset_unref);
     g_clear_pointer(&self->before, kvmr_ruleset_unref);
     g_free(self->mark);
@@ -118,7 +115,7 @@ find_refused(KvmrNft *self, const char *commands)
     if (fd < 0)
         return g_strdup("");
     nft_ctx_set_dry_run(self->context, true);
-    if (nft_run_cmd_from_filename(self->context, path) != 0) {
+    if (!kvmr_libnftables_run_file(self->context, path)) {
         const char *printed = nft_ctx_get_error_buffer(self->context);
 
         if (g_str_has_prefix(printed, path))
@@ -158,7 +155,7 @@ set_nft_error(KvmrNft *self, const char *message, const char *commands, GError *
 static void
 forget_cache(KvmrNft *self)
 {
-    (void) nft_run_cmd_from_buffer(self->context, "!");
+    (void) kvmr_libnftables_run(self->context, "!");
     (void) nft_ctx_get_error_buffer(self->context);
 }
 
@@ -167,7 +164,7 @@ static gboolean
 run(KvmrNft *self, const char *commands, char **output, gboolean *again, GError **error)
 {
     const char      *failure = kvmr_fault_fails("nft.run") ? g_strerror(errno) : NULL;
-    gboolean         done = !failure && nft_run_cmd_from_buffer(self->context, commands) == 0;
+    gboolean         done = !failure && kvmr_libnftables_run(self->context, commands);
     g_autofree char *text = g_strdup(nft_ctx_get_output_buffer(self->context));
     const char      *printed = failure ? failure : nft_ctx_get_error_buffer(self->context);
     g_autofree char *message = g_strndup(printed, strcspn(printed, "\n"));

@@ -3,9 +3,9 @@
 
 #include <glib/gi18n-lib.h>
 #include <malloc.h>
-#include <nftables/libnftables.h>
 
 #include "kernel/kvmr-legacy-reader.h"
+#include "kernel/kvmr-libnftables.h"
 #include "kernel/kvmr-nfnetlink.h"
 #include "plan/kvmr-flow.h"
 #include "plan/kvmr-obstacle.h"
@@ -25,7 +25,7 @@ list_as(struct nft_ctx *context, unsigned flags, char **listing, GError **error)
     g_autofree char *shown = NULL;
 
     nft_ctx_output_set_flags(context, NFT_CTX_OUTPUT_STATELESS | flags);
-    if (nft_run_cmd_from_buffer(context, "list ruleset\n") == 0) {
+    if (kvmr_libnftables_run(context, "list ruleset\n")) {
         g_free(*listing);
         *listing = g_strdup(nft_ctx_get_output_buffer(context));
         return TRUE;
@@ -71,25 +71,23 @@ read_nft(GError **error)
     if (!netlink)
         return NULL;
     /* Of its own: it goes with all that it holds of a host's rules, which may be tens of MB. */
-    context = nft_ctx_new(NFT_CTX_DEFAULT);
-    if (!context || nft_ctx_buffer_output(context) != 0 || nft_ctx_buffer_error(context) != 0)
-        g_error("out of memory for nftables");
+    context = kvmr_libnftables_new();
     listed = list_settled(netlink, context, &json, &text, error);
-    nft_ctx_free(context);
+    kvmr_libnftables_free(context);
     return listed ? kvmr_filter_new(json, text, error) : NULL;
 }
 
 KvmrFilter *
 kvmr_rules_read(guint parts, GError **error)
 {
-    /* Not of ours, but of libnftables, which has parts that all contexts share. */
-    static GMutex in_libnftables;
+    /* Not of ours, but of libnftables, which may need tens of MB for each. */
+    static GMutex one_at_a_time;
     KvmrFilter   *filter;
 
     if (parts & KVMR_RULES_NFT) {
-        g_mutex_lock(&in_libnftables);
+        g_mutex_lock(&one_at_a_time);
         filter = read_nft(error);
-        g_mutex_unlock(&in_libnftables);
+        g_mutex_unlock(&one_at_a_time);
     } else {
         filter = kvmr_filter_new("{\"nftables\": []}", "", error);
     }
@@ -145,13 +143,26 @@ work(gpointer data)
 static void
 start(guint parts, GPtrArray *flows, GAsyncReadyCallback callback, gpointer user_data)
 {
-    GTask *task = g_task_new(NULL, NULL, callback, user_data);
-    Job   *job = g_new0(Job, 1);
+    g_autoptr(GTask) task = g_task_new(NULL, NULL, callback, user_data);
+    g_autoptr(GError) error = NULL;
+    Job     *job = g_new0(Job, 1);
+    GThread *thread;
 
     job->parts = parts;
     job->flows = flows;
     g_task_set_task_data(task, job, (GDestroyNotify) job_free);
-    g_thread_unref(g_thread_new("rules", work, task));
+    thread = g_thread_try_new("rules", work, g_object_ref(task), &error);
+    if (thread) {
+        g_thread_unref(thread);
+        return;
+    }
+    g_object_unref(task); /* of the thread that is none */
+    g_task_return_new_error(task,
+                            KVMR_ERROR,
+                            KVMR_ERROR_KERNEL,
+                            _("the rules of this host cannot be read, there is no thread for it: "
+                              "%s; systemctl status nm-kvm-routed shows its tasks and their limit"),
+                            error->message);
 }
 
 void

@@ -7,9 +7,8 @@
 
 /*
  * Everybody's rules on this host, of nftables and of iptables-legacy. libnftables may take seconds
- * for the rules of a whole host, so that they are read in a thread of their own. What it has in
- * common between threads (names of interfaces, libxtables) is used by one reader at a time; what
- * the rest of the service asks of it needs none of that.
+ * for the rules of a whole host, so that they are read in a thread of their own, by one reader at a
+ * time. Its commands wait for each other, see kvmr-libnftables.h.
  */
 
 /** What there is to be read. */

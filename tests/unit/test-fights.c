@@ -280,6 +280,22 @@ test_tables(Fixture *fixture, gconstpointer data)
     g_assert_nonnull(strstr(finding->hint, "nft monitor"));
 }
 
+/* When the next attempt is, does not depend on how long it takes to come to that question: it must
+ * be asked for even when its time has come meanwhile. */
+static void
+test_next_attempt(Fixture *fixture, gconstpointer data)
+{
+    const gint64 undone = START + KVMR_FIGHT_TIMES, until = undone + KVMR_FIGHT_TRUCE_US;
+
+    g_assert_cmpint(kvmr_drift_next_attempt(fixture->drift), ==, 0);
+    drift_often(fixture, fixture->snapshot, KVMR_TABLES_MISSING);
+    g_assert_cmpint(kvmr_drift_next_attempt(fixture->drift), ==, until);
+    kvmr_drift_judge(fixture->drift, fixture->snapshot, KVMR_TABLES_AS_LEFT, until - 1);
+    g_assert_cmpint(kvmr_drift_next_attempt(fixture->drift), ==, until);
+    kvmr_drift_judge(fixture->drift, fixture->snapshot, KVMR_TABLES_AS_LEFT, until);
+    g_assert_cmpint(kvmr_drift_next_attempt(fixture->drift), ==, 0);
+}
+
 /* What another plan wants was changed by nobody else. */
 static void
 test_changed_plan(Fixture *fixture, gconstpointer data)
@@ -327,6 +343,7 @@ main(int argc, char **argv)
     ADD("value", test_value);
     ADD("route", test_route);
     ADD("tables", test_tables);
+    ADD("next-attempt", test_next_attempt);
     ADD("changed-plan", test_changed_plan);
     return g_test_run();
 }

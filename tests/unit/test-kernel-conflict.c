@@ -22,6 +22,7 @@ static const guint8 some_mac[] = {2, 0, 0, 0, 0x12, 1};
 typedef struct {
     int      ifindex;
     guint32  addr;
+    guint    state;
     guint8   mac[6];
     guint    count;
     gboolean news;
@@ -154,13 +155,14 @@ test_many_scopes(void)
 }
 
 static gboolean
-is_news(int ifindex, guint32 neighbour, gpointer user_data)
+is_news(int ifindex, guint32 neighbour, guint state, gpointer user_data)
 {
     Heard *heard = user_data;
 
     heard->ifindex = ifindex;
     heard->addr = neighbour;
-    return neighbour != addr("10.136.11.9");
+    heard->state = state;
+    return state != NUD_FAILED && neighbour != addr("10.136.11.9");
 }
 
 static void
@@ -208,6 +210,12 @@ test_neighbours(void)
     kernel_add_neighbour("br-ex", "10.136.11.3", "02:00:00:00:00:03", NUD_FAILED);
     kernel_spin(ON_ITS_WAY);
     g_assert_false(heard.news);
+    /* It does not answer any more. */
+    kernel_add_neighbour("br-ex", "10.136.11.9", "02:00:00:00:00:09", NUD_FAILED);
+    kernel_spin(ON_ITS_WAY);
+    g_assert_cmphex(heard.addr, ==, addr("10.136.11.9"));
+    g_assert_cmphex(heard.state, ==, NUD_FAILED);
+    g_assert_false(heard.news);
 
     heard.count = 0;
     kvmr_neighbour_watch_stop(watch);
@@ -222,6 +230,7 @@ test_neighbours(void)
     g_assert_true(heard.news);
     g_assert_cmpint(heard.ifindex, ==, third);
     g_assert_cmphex(heard.addr, ==, addr("10.136.11.5"));
+    g_assert_cmphex(heard.state, ==, NUD_REACHABLE);
 }
 
 int

@@ -215,6 +215,95 @@ test_fail_closed_without_tables(Fixture *fixture, gconstpointer data)
     g_assert_nonnull(strstr(rules, ACCEPT));
 }
 
+/* From now on nobody can write to @path. */
+static void
+bar(const char *path)
+{
+    g_assert_cmpint(mount(path, path, "", MS_BIND, NULL), ==, 0);
+    g_assert_cmpint(mount("", path, "", MS_REMOUNT | MS_BIND | MS_RDONLY, NULL), ==, 0);
+}
+
+static KvmrPlan *
+make_plan_of_two(void)
+{
+    KvmrPlan *plan = make_plan(ACCEPT);
+
+    kernel_plan_value(plan, "hs", KVMR_VALUE_PROXY_ARP, 1);
+    kernel_plan_value(plan, "hs", KVMR_VALUE_FORWARDING, 1);
+    return plan;
+}
+
+/*
+ * The tables are gone, and before they can be put back something else is refused: what was switched
+ * off until then must not be switched on again, and what still is on must not stay.
+ */
+static void
+test_fail_closed_before_the_tables(Fixture *fixture, gconstpointer data)
+{
+    g_autoptr(KvmrPlan) plan = make_plan_of_two();
+    g_autoptr(KvmrPlan) other = kernel_plan_new();
+
+    kernel_apply(fixture->host, plan);
+    g_free(kernel_nft("flush ruleset"));
+    bar("/proc/sys/net/ipv4/conf/hs/proxy_arp");
+    kernel_plan_rules(other, ACCEPT);
+    log_begin();
+    fail_to_apply(fixture->host, other, KVMR_ERROR_NOT_ROUTED, "proxy ARP and forwarding are off");
+    g_ptr_array_unref(log_end());
+    kernel_assert_sysctl("conf/uplink/proxy_arp", "0");
+    kernel_assert_sysctl("conf/uplink/forwarding", "0");
+    kernel_assert_sysctl("conf/hs/forwarding", "0");
+    g_assert_cmpint(umount("/proc/sys/net/ipv4/conf/hs/proxy_arp"), ==, 0);
+}
+
+/* The tables are gone, and what the change needs cannot be noted down. */
+static void
+test_fail_closed_without_journal(Fixture *fixture, gconstpointer data)
+{
+    g_autoptr(KvmrPlan) plan = make_plan(ACCEPT);
+    g_autoptr(KvmrPlan) more = make_plan_of_two();
+    g_autoptr(GPtrArray) messages = NULL;
+
+    kernel_apply(fixture->host, plan);
+    bar(fixture->directory);
+    fail_to_apply(fixture->host, more, KVMR_ERROR_STATE, g_strerror(EROFS));
+    kernel_assert_sysctl("conf/uplink/proxy_arp", "1");
+    kernel_assert_sysctl("conf/uplink/forwarding", "1");
+
+    g_free(kernel_nft("flush ruleset"));
+    fail_to_apply(fixture->host, more, KVMR_ERROR_NOT_ROUTED, "proxy ARP and forwarding are off");
+    kernel_assert_sysctl("conf/uplink/proxy_arp", "0");
+    kernel_assert_sysctl("conf/uplink/forwarding", "0");
+    kernel_assert_sysctl("conf/hs/forwarding", "0");
+
+    g_assert_cmpint(umount(fixture->directory), ==, 0);
+    log_begin();
+    g_assert_true(kernel_apply(fixture->host, more));
+    messages = log_end();
+    g_assert_cmpuint(messages->len, ==, 0); /* nobody else switched that off */
+    kernel_assert_sysctl("conf/uplink/proxy_arp", "1");
+    kernel_assert_sysctl("conf/hs/forwarding", "1");
+}
+
+/* Tables are made anew that do not filter a link that goes: it is not switched on again. */
+static void
+test_no_way_back_to_no_filter(Fixture *fixture, gconstpointer data)
+{
+    g_autoptr(KvmrPlan) plan = make_plan(ACCEPT);
+    g_autoptr(KvmrPlan) other = kernel_plan_new();
+
+    kernel_apply(fixture->host, plan);
+    kvmr_host_free(fixture->host);
+    g_free(kernel_nft("flush ruleset"));
+    fixture->host = kernel_host_new(fixture->directory);
+    kernel_plan_rules(other, "oifname \"hs\" arp operation reply accept");
+    kernel_plan_value(other, "hs", KVMR_VALUE_PROXY_ARP, TOO_MUCH);
+    fail_to_apply(fixture->host, other, KVMR_ERROR_KERNEL, "99999999999");
+    kernel_assert_sysctl("conf/uplink/proxy_arp", "0");
+    kernel_assert_sysctl("conf/uplink/forwarding", "0");
+    kernel_assert_sysctl("conf/hs/proxy_arp", "0");
+}
+
 /* The same after a crash of the service: it doesn't know its rules, but its journal. */
 static void
 test_fail_closed_after_crash(Fixture *fixture, gconstpointer data)
@@ -396,6 +485,9 @@ main(int argc, char **argv)
     ADD("read-only", test_read_only);
     ADD("fail-closed-without-tables", test_fail_closed_without_tables);
     ADD("fail-closed-after-crash", test_fail_closed_after_crash);
+    ADD("fail-closed-before-the-tables", test_fail_closed_before_the_tables);
+    ADD("fail-closed-without-journal", test_fail_closed_without_journal);
+    ADD("no-way-back-to-no-filter", test_no_way_back_to_no_filter);
     ADD("refused-after-restart", test_refused_after_restart);
     ADD("tables-stay-while-proxying", test_tables_stay_while_proxying);
     ADD("undo-fails", test_undo_fails);
