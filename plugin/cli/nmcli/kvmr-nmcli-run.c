@@ -102,11 +102,20 @@ kvmr_nmcli_capture(GPtrArray *words, const char *input, KvmrNmcliOutput *output)
     return TRUE;
 }
 
+/* All that a handler of signals may reach. */
+static volatile sig_atomic_t interrupted;
+
+static void
+on_interrupt(int number)
+{
+    interrupted = TRUE;
+}
+
 int
 kvmr_nmcli_run(GPtrArray *words)
 {
     g_autoptr(GSubprocess) process = NULL;
-    struct sigaction ignore = {.sa_handler = SIG_IGN}, before;
+    struct sigaction note = {.sa_handler = on_interrupt, .sa_flags = SA_RESTART}, before;
     gboolean         waited;
 
     /* What was printed so far comes first. */
@@ -115,9 +124,13 @@ kvmr_nmcli_run(GPtrArray *words)
     if (!process)
         return KVMR_NMCLI_EXIT_FAILURE;
     /* ^C is for nmcli, which says what became of its work; we pass on its exit status. */
-    (void) sigaction(SIGINT, &ignore, &before);
+    interrupted = FALSE;
+    (void) sigaction(SIGINT, &note, &before);
     waited = g_subprocess_wait(process, NULL, NULL);
     (void) sigaction(SIGINT, &before, NULL);
+    /* One that came when nmcli was done already is for us. */
+    if (interrupted && waited && exit_status(process) == KVMR_NMCLI_EXIT_OK)
+        (void) raise(SIGINT);
     return waited ? exit_status(process) : KVMR_NMCLI_EXIT_FAILURE;
 }
 
