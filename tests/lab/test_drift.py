@@ -41,6 +41,8 @@ class DriftCase(labcase.LabCase):
                                      check=False).stdout for table in ("arp", "ip", "ip6")}
         routes = sorted(line for line in state["ip route"].splitlines() if "kvm-routed" in line)
         self.assertTrue(routes)
+        for family, rules in ours.items():
+            self.assertTrue(rules, f"no table of family {family}")
         return {**ours, "routes": routes, "sysctl": state["sysctl net.ipv4"],
                 "queue": self.lpar.link(SWITCH)["txqlen"]}
 
