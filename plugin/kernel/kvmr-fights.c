@@ -68,6 +68,12 @@ is_forgotten(gpointer key, gpointer value, gpointer user_data)
     return last + FORGOTTEN_US <= *now;
 }
 
+static gint64
+last_time(const Record *record)
+{
+    return record->times[(record->next + KVMR_FIGHT_TIMES - 1) % KVMR_FIGHT_TIMES];
+}
+
 void
 kvmr_fights_put_back(KvmrFights *self, const KvmrFight *about, gint64 now)
 {
@@ -78,6 +84,8 @@ kvmr_fights_put_back(KvmrFights *self, const KvmrFight *about, gint64 now)
         record->about = *about;
         g_hash_table_insert(self->records, record, record);
     }
+    if (about->kind == KVMR_FIGHT_ROUTE && last_time(record) + KVMR_FIGHT_BURST_US > now)
+        return;
     record->times[record->next] = now;
     record->next = (record->next + 1) % KVMR_FIGHT_TIMES;
 }

@@ -18,6 +18,14 @@ typedef struct _KvmrFights KvmrFights;
 #define KVMR_FIGHT_TIMES     6
 #define KVMR_FIGHT_PERIOD_US (G_GINT64_CONSTANT(2) * G_USEC_PER_SEC)
 
+/**
+ * A route that is undone several times in so short a time counts as undone once: `ip route flush`
+ * looks again and again until it finds nothing (iproute2, iproute_list_flush_or_save()), and so
+ * deletes also what is put back meanwhile. For tables there is no such exception: to go on without
+ * them for longer would not be safe.
+ */
+#define KVMR_FIGHT_BURST_US G_GINT64_CONSTANT(50000)
+
 /** How long it is left alone at first, and at most. */
 #define KVMR_FIGHT_TRUCE_US     (G_GINT64_CONSTANT(10) * G_USEC_PER_SEC)
 #define KVMR_FIGHT_TRUCE_MAX_US (G_GINT64_CONSTANT(640) * G_USEC_PER_SEC)

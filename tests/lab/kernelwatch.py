@@ -353,6 +353,11 @@ class KernelWatch:
                       if event.what[:2] in since and event.time <= end]
             return end - max([begin, *begins])
 
+    def last_healing(self):
+        """When all was there again, by the monotonic clock."""
+        with self._changed:
+            return self._heals[-1]
+
     def is_whole(self):
         with self._changed:
             return self._whole

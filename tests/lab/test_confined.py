@@ -94,6 +94,9 @@ class Confined(Service):
         self.assertGreaterEqual(int(status["Seccomp_filters"]), 3)
         self.assertEqual(status["Umask"], self.unit["UMask"][0])
         self.assertEqual(status["Name"], "nm-kvm-routed")
+        environment = self.lpar.run("cat", f"/proc/{self.lpar.service_pid()}/environ").stdout
+        for assignment in self.unit["Environment"]:
+            self.assertIn(assignment, environment.split("\0"))
 
     def test_also_in_its_next_life(self):
         self._status()

@@ -41,6 +41,8 @@ class DriftCase(labcase.LabCase):
                                      check=False).stdout for table in ("arp", "ip", "ip6")}
         routes = sorted(line for line in state["ip route"].splitlines() if "kvm-routed" in line)
         self.assertTrue(routes)
+        for family, rules in ours.items():
+            self.assertTrue(rules, f"no table of family {family}")
         return {**ours, "routes": routes, "sysctl": state["sysctl net.ipv4"],
                 "queue": self.lpar.link(SWITCH)["txqlen"]}
 
@@ -77,12 +79,16 @@ class Healing(DriftCase):
 
     def _heals(self, drift):
         before = self.host_state()
+        log = self.lpar.logs["dbus"]
+        size = log.stat().st_size
         with KernelWatch(self.lpar, delays=[UPLINK, SWITCH] if drift.delay else []) as watch:
             with self.nothing_lost(drift.spares):
                 drift.do(self.cec, self.lpar)
                 watch.healed(drift.since)
         self.lpar.wait_state(NAME, "active")
         self.assert_same_soon(before)
+        # Of what is done once nothing is given up, not even for a while.
+        self.assertNotIn(b"warning fight", log.read_bytes()[size:])
         for address in SERVERS:
             self.assertTrue(self.lpar.wait_for(lambda: self.guest.ping(address, count=1), 10,
                                                f"guest1 reaches {address}"))

@@ -2,6 +2,7 @@
 """Each finding: the damage, then what is said of it, then its hint, done as it is printed."""
 
 import json
+import pathlib
 import re
 
 import cables
@@ -10,12 +11,22 @@ from cards import make_cards
 from hosts import wait_for
 
 NAME = "guests11"
+UUID = "5d7a1e40-0000-4000-8000-000000000011"
+EDITOR = str(pathlib.Path(__file__).with_name("editor.py"))
 UPLINK, INTRANET, HIPERSOCKETS, LAYER3 = "o5s_10g_1", "o5s_1g_1", "hs56k_0", "hs57_0"
 GUEST, OTHER_GUEST = "10.136.11.1", "10.136.12.1"
 LAN, INTRASERVER = "10.10.10.10", "172.18.0.100"
 
 # A hint's commands: it begins with one, and "then" goes on to another.
-COMMANDS = re.compile(r"(?:^|; then )((?:chzdev|ip|nmcli|rm|sysctl|systemctl) [^;,]+)")
+COMMANDS = re.compile(r"(?:^|; then )"
+                      r"((?:chzdev|ip|kvm-routedctl|nmcli|rm|sysctl|systemctl) [^;,]+)")
+
+# What makes of our profile one of another network, which can be up beside it.
+BESIDE = (("uuid=5d7a", "uuid=aaaa"), ("interface-name=br-ex", "interface-name=br-two"),
+          ("id=guests11", "id=two"), ("address1=10.136.11.254/24", "address1=10.138.11.254/24"),
+          ("address2=10.137.11.254/24", ""),
+          ("10.136.12.0/24", "10.138.12.0/24"), ("10.137.12.0/24", "10.138.13.0/24"))
+BESIDE_NAME, BESIDE_SWITCH = "two", "br-two"
 
 
 class FindingCase(labcase.LabCase):
@@ -71,12 +82,33 @@ class FindingCase(labcase.LabCase):
 
     def check_text(self, *changes):
         """The same of a profile that NetworkManager does not have: like ours, with changes."""
+        return self.check("-", self.changed(("uuid=5d7a", "uuid=aaaa"), *changes))
+
+    def changed(self, *changes):
+        """Our profile with changes."""
         text = self.profile
         for before, after in changes:
             self.assertIn(before, text)
             text = text.replace(before, after)
-        text = text.replace("uuid=5d7a", "uuid=aaaa")
-        return self.check("-", text)
+        return text
+
+    def load_beside(self, *changes):
+        """A profile of another network, which is not up yet, until the end of the test."""
+        self.addCleanup(self.lpar.delete_profile, BESIDE_NAME)
+        text = self.changed(*BESIDE, ("[connection]", "[connection]\nautoconnect=false"), *changes)
+        self.lpar.load_profile(text, BESIDE_NAME)
+
+    def check_beside(self, code):
+        """The finding of that network, an error, for which check fails."""
+        status, findings = self.check(BESIDE_NAME)
+        found = [finding for finding in findings if finding["code"] == code]
+        self.assertTrue(found, findings)
+        self.assertEqual((status, found[0]["severity"]), (1, "error"), findings)
+        return found[0]
+
+    def assert_beside_is_well(self):
+        self.lpar.wait_state(BESIDE_NAME, "active")
+        self.assertEqual(self.check(BESIDE_NAME), (0, []))
 
     def do(self, finding, host=None):
         """The commands of a finding's hint."""
@@ -541,6 +573,149 @@ class LinkMissing(FindingCase):
         wait_for(lambda: self.server.ping(GUEST, count=1), 10, "the LAN reaches guests again")
 
 
+class GatewayUnreachable(FindingCase):
+    """A peer whose gateway is on no link, for a slip of the pen."""
+
+    SUBNET, WRONG, RIGHT = "10.138.13.0/24", "172.31.99.2", "172.31.56.2"
+
+    def test_finding(self):
+        # What comes of such a route without us: nothing, and the kernel does not say why.
+        refused = self.lpar.run("ip", "route", "add", self.SUBNET, "via", self.WRONG, "dev",
+                                HIPERSOCKETS, check=False)
+        self.assertNotEqual(refused.returncode, 0)
+        self.addCleanup(self.lpar.nmcli, "device", "reapply", "br-ex")
+        self.addCleanup(self.lpar.load_profile, self.profile, NAME)
+        self.set_peer("+", self.WRONG)
+        found = self.wait_finding("gateway-unreachable", "error")
+        for word in self.WRONG, self.SUBNET:
+            self.assertIn(word, found["message"])
+        self.assertIn("kvm-routed.peers", found["hint"])
+        self.assertEqual(self.lpar.service_state(NAME), "failed")
+        self.assertEqual(self.server.ping(GUEST).received, 0)
+        self.set_peer("-", self.WRONG, reapply=False)
+        self.set_peer("+", self.RIGHT)
+        self.wait_gone("gateway-unreachable")
+        self.assertTrue(self.lpar.ip("route", "show", self.SUBNET))
+        self.assert_reaches(self.server, GUEST, server=self.guest)
+
+    def set_peer(self, sign, gateway, reapply=True):
+        self.lpar.run("nmcli", "connection", "modify", NAME, f"{sign}kvm-routed.peers",
+                      f"{self.SUBNET} {gateway}")
+        if reapply:
+            self.lpar.nmcli("device", "reapply", "br-ex")
+
+
+class SubnetOverlap(FindingCase):
+    """The same addresses twice on one host."""
+
+    def test_another_interface(self):
+        """It leads packets for guests elsewhere; the network is not taken down for it."""
+        address, guest = "10.136.11.200/25", "10.136.11.201"
+        self.assertEqual(self.way(guest), "br-ex")
+        self.addCleanup(self.lpar.run, "ip", "link", "del", "over0")
+        self.lpar.ip_batch(["link add over0 type veth peer over1",
+                            f"address add {address} dev over0",
+                            "link set over1 up", "link set over0 up"])
+        self.assertEqual(self.way(guest), "over0", "no damage")
+        found = self.wait_finding("subnet-overlap")
+        for word in "10.136.11.0/24", "10.136.11.128/25", "over0":
+            self.assertIn(word, found["message"])
+        self.assertIn("subnets of its own", found["hint"])
+        self.assertEqual(self.lpar.service_state(NAME), "active")
+        self.assert_reaches(self.server, GUEST, server=self.guest)
+        self.lpar.run("ip", "address", "del", address, "dev", "over0")
+        self.wait_gone("subnet-overlap")
+        self.assertEqual(self.way(guest), "br-ex")
+
+    def way(self, address):
+        return self.lpar.ip("route", "get", address)[0]["dev"]
+
+    def test_another_network(self):
+        """The one that was there first goes on; the other one is not routed."""
+        wide = "10.136.0.1/16"
+        self.load_beside(("10.138.11.254/24", wide))
+        self.check_beside("subnet-overlap")
+        self.lpar.nmcli("connection", "up", BESIDE_NAME)
+        self.lpar.wait_state(BESIDE_NAME, "failed")
+        found = self.check_beside("subnet-overlap")
+        self.assertIn("subnets of its own", found["hint"])
+        self.assert_nothing_found()
+        self.assert_reaches(self.server, GUEST, server=self.guest)
+        self.lpar.nmcli("connection", "modify", BESIDE_NAME, "ipv4.addresses", "10.138.11.254/24")
+        self.lpar.nmcli("device", "reapply", BESIDE_SWITCH)
+        self.assert_beside_is_well()
+        self.assert_nothing_found()
+
+
+class GuestInterface(FindingCase):
+    """The name of the guest interface is taken."""
+
+    def test_finding(self):
+        self.addCleanup(self.lpar.run, "ip", "link", "del", "taken0")
+        self.lpar.run("ip", "link", "add", "taken0", "type", "veth", "peer", "taken1")
+        self.load_beside((BESIDE_SWITCH, "taken0"))
+        refused = self.lpar.run("/usr/bin/nmcli", "connection", "up", BESIDE_NAME, check=False)
+        self.assertNotEqual(refused.returncode, 0, "NetworkManager makes a bridge of it")
+        found = self.check_beside("guest-interface")
+        self.assertEqual(found["interface"], "taken0")
+        command, = COMMANDS.findall(found["hint"])
+        self.assertRegex(command, r" NAME\Z")
+        self.lpar.run("sh", "-ec", re.sub(r" NAME\Z", f" {BESIDE_SWITCH}", command))
+        self.assertEqual(self.check(BESIDE_NAME), (0, []))
+        self.lpar.nmcli("connection", "up", BESIDE_NAME)
+        self.assert_beside_is_well()
+        self.assertEqual(self.lpar.link("taken0")["linkinfo"]["info_kind"], "veth")
+
+
+class ReachUnknown(FindingCase):
+    """Guests may talk to those of a network that is not there."""
+
+    def test_finding(self):
+        self.load_beside()
+        self.addCleanup(self.lpar.nmcli, "device", "reapply", "br-ex")
+        self.addCleanup(self.lpar.load_profile, self.profile, NAME)
+        self.lpar.run("nmcli", "connection", "modify", NAME, "kvm-routed.reach", BESIDE_NAME)
+        self.lpar.nmcli("device", "reapply", "br-ex")
+        found = self.wait_finding("reach-unknown")
+        self.assertIn(BESIDE_NAME, found["message"])
+        self.assertIn("bring it up", found["hint"])
+        self.assert_reaches(self.server, GUEST, server=self.guest)
+        self.lpar.nmcli("connection", "up", BESIDE_NAME)
+        self.wait_gone("reach-unknown")
+        self.lpar.nmcli("connection", "down", BESIDE_NAME)
+        # Or without the name of what is gone.
+        self.wait_finding("reach-unknown")
+        self.lpar.run("nmcli", "connection", "modify", NAME, "kvm-routed.reach", "")
+        self.lpar.nmcli("device", "reapply", "br-ex")
+        self.wait_gone("reach-unknown")
+
+
+class SettingOfTheProfile(FindingCase):
+    """Other editors took it, or spoiled it. What comes of that is in test_editors."""
+
+    def spoil(self, code, says, *words):
+        """What was found then. check is asked of the stored profile, which cannot be used."""
+        self.addCleanup(self.lpar.load_profile, self.profile, NAME)
+        self.lpar.run("python3", "-B", EDITOR, "Update", UUID, *words)
+        found = self.lpar.wait_for(lambda: self.finding(code), 10, f"finding {code}")
+        self.assertEqual(found["severity"], "warning")
+        self.assertEqual(self.lpar.service_state(NAME), "active")
+        done = self.lpar.run("kvm-routedctl", "check", NAME, check=False)
+        self.assertEqual((done.returncode, done.stdout), (1, ""))
+        self.assertIn(says, done.stderr)
+        return found
+
+    def test_lost(self):
+        self.do(self.spoil("setting-lost", "no kvm-routed profile", "-user"))
+        self.wait_gone("setting-lost")
+
+    def test_invalid(self):
+        found = self.spoil("setting-invalid", "kvm-routed.peers: “rubbish”",
+                           "user.data={'kvm-routed.peers': 'rubbish'}")
+        self.lpar.sh(re.search(r"kvm-routedctl restore \S+", found["hint"]).group(0))
+        self.wait_gone("setting-invalid")
+
+
 class Check(FindingCase):
     """What is wrong with a profile that is not up, and what `check` exits with."""
 
@@ -551,16 +726,18 @@ class Check(FindingCase):
         self.assertEqual(got, status, findings)
         return found[0]
 
-    # Another network beside ours.
-    BESIDE = (("interface-name=br-ex", "interface-name=br-two"), ("id=guests11", "id=two"),
-              ("address1=10.136.11.254/24", "address1=10.138.11.254/24"),
-              ("address2=10.137.11.254/24", ""),
-              ("10.136.12.0/24", "10.138.12.0/24"), ("10.137.12.0/24", "10.138.13.0/24"))
+    BESIDE = BESIDE[1:]
 
     def test_nothing(self):
-        before = self.lpar.settled_fingerprint()
+        before = self.host_state()
         self.assertEqual(self.check_text(*self.BESIDE), (0, []))
-        self.assertEqual(self.lpar.settled_fingerprint(), before)
+        self.assertEqual(self.host_state(), before)
+
+    def host_state(self):
+        """Without what packets count: neighbours ask whenever they like."""
+        state = self.lpar.settled_fingerprint()
+        state["nft list ruleset"] = re.sub(r"packets \d+ bytes \d+", "", state["nft list ruleset"])
+        return state
 
     def test_gateway_unreachable(self):
         finding = self.assert_checked("gateway-unreachable", 1, *self.BESIDE,

@@ -18,7 +18,10 @@ class Test(labcase.LabCase):
         print(f"seed {seed}: tests/lab/soak.py --seed {seed} repeats it", flush=True)
         soak = Soak(self.cec, seed)
         self.addCleanup(soak.close)
-        self.assertGreater(soak.run(seconds=seconds), 0)
+        try:
+            self.assertGreater(soak.run(seconds=seconds), 0)
+        except Exception as error:  # of tests/run nothing is seen but what a failure says
+            raise AssertionError(f"seed {seed}: tests/lab/soak.py --seed {seed}") from error
 
 
 if __name__ == "__main__":

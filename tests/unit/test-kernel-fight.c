@@ -117,9 +117,11 @@ undo_delay(void)
     kernel_write_sysctl("neigh/uplink/proxy_delay", "40");
 }
 
+/* More slowly than a flush that repeats itself. */
 static void
 undo_route(void)
 {
+    g_usleep(KVMR_FIGHT_BURST_US);
     g_free(kernel_run("ip route flush proto 136"));
 }
 
