@@ -450,6 +450,8 @@ def main():
         print("tests/run needs root for its network namespaces: sudo tests/run", file=sys.stderr)
         return 1
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+    # A shell starts what runs in the background deaf to it, and tests send it to programs.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     report = Report()
     try:
         product.ensure_packages("build", "lab", "firewalls", "browser", "vm",
