@@ -305,7 +305,7 @@ test_tables(Fixture *fixture, gconstpointer data)
 static void
 test_next_attempt(Fixture *fixture, gconstpointer data)
 {
-    const gint64 undone = START + KVMR_FIGHT_TIMES, until = undone + KVMR_FIGHT_TRUCE_US;
+    const gint64 undone = START + KVMR_FIGHT_TIMES * QUICK, until = undone + KVMR_FIGHT_TRUCE_US;
 
     g_assert_cmpint(kvmr_drift_next_attempt(fixture->drift), ==, 0);
     drift_often(fixture, fixture->snapshot, KVMR_TABLES_MISSING);
