@@ -44,6 +44,21 @@ set_error(GError **error)
     return FALSE;
 }
 
+/* The kernel's filter says so too, where it could be made. */
+static gboolean
+is_in_scope(const KvmrArpListener *self, int ifindex, guint32 sender)
+{
+    const guint n = MIN(self->scopes->len, KVMR_ARP_LISTENER_SCOPES_MAX);
+
+    for (guint i = 0; i < n; i++) {
+        const KvmrArpScope *scope = &g_array_index(self->scopes, KvmrArpScope, i);
+
+        if (scope->ifindex == ifindex && kvmr_prefix4_contains(scope->prefix, sender))
+            return TRUE;
+    }
+    return FALSE;
+}
+
 static gboolean
 on_readable(gint fd, GIOCondition condition, gpointer user_data)
 {
@@ -60,21 +75,20 @@ on_readable(gint fd, GIOCondition condition, gpointer user_data)
             fd, packet, sizeof(packet), MSG_DONTWAIT, (struct sockaddr *) &from, &from_size);
         if (length < 0)
             break;
-        if (kvmr_packet_parse_arp_sender(packet, (gsize) length, mac, &sender))
+        if (kvmr_packet_parse_arp_sender(packet, (gsize) length, mac, &sender) &&
+            is_in_scope(self, from.sll_ifindex, sender))
             self->heard(from.sll_ifindex, sender, mac, self->user_data);
     }
     return G_SOURCE_CONTINUE;
 }
 
 static gboolean
-attach(KvmrArpListener *self, const GArray *program, GError **error)
+attach_program(KvmrArpListener *self, const GArray *program)
 {
     const struct sock_fprog filter = {(unsigned short) program->len,
                                       (struct sock_filter *) (gpointer) program->data};
 
-    if (setsockopt(self->socket, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof(filter)) < 0)
-        return set_error(error);
-    return TRUE;
+    return setsockopt(self->socket, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof(filter)) == 0;
 }
 
 static void
@@ -113,6 +127,37 @@ compile(const GArray *scopes)
     return program;
 }
 
+/* Of all packets that came: each wakes us up, so only where nothing better can be had. */
+static GArray *
+compile_for_all(void)
+{
+    GArray *program = g_array_new(FALSE, FALSE, sizeof(struct sock_filter));
+
+    add(program,
+        (struct sock_filter) BPF_STMT(BPF_LD | BPF_B | BPF_ABS, SKF_AD_OFF + SKF_AD_PKTTYPE));
+    add(program, (struct sock_filter) BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, PACKET_OUTGOING, 0, 1));
+    add(program, (struct sock_filter) BPF_STMT(BPF_RET | BPF_K, DROP));
+    add(program, (struct sock_filter) BPF_STMT(BPF_RET | BPF_K, PASS));
+    return program;
+}
+
+static gboolean
+attach(KvmrArpListener *self, const GArray *scopes, GError **error)
+{
+    g_autoptr(GArray) program = compile(scopes);
+    g_autoptr(GArray) for_all = NULL;
+
+    if (attach_program(self, program))
+        return TRUE;
+    /* Larger than net.core.optmem_max, which before Linux 6.8 is 20 KiB: some 200 scopes. */
+    if (errno == ENOMEM) {
+        for_all = compile_for_all();
+        if (attach_program(self, for_all))
+            return TRUE;
+    }
+    return set_error(error);
+}
+
 static gboolean
 is_same(const GArray *a, const GArray *b)
 {
@@ -131,12 +176,9 @@ is_same(const GArray *a, const GArray *b)
 gboolean
 kvmr_arp_listener_set(KvmrArpListener *self, const GArray *scopes, GError **error)
 {
-    g_autoptr(GArray) program = NULL;
-
     if (is_same(self->scopes, scopes))
         return TRUE;
-    program = compile(scopes);
-    if (!attach(self, program, error))
+    if (!attach(self, scopes, error))
         return FALSE;
     g_array_set_size(self->scopes, 0);
     g_array_append_vals(self->scopes, scopes->data, scopes->len);
@@ -148,12 +190,11 @@ static gboolean
 open_socket(KvmrArpListener *self, GError **error)
 {
     const struct sockaddr_ll to = {.sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_ARP)};
-    g_autoptr(GArray) program = compile(self->scopes);
 
     self->socket = socket(AF_PACKET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     if (self->socket < 0)
         return set_error(error);
-    if (!attach(self, program, error))
+    if (!attach(self, self->scopes, error))
         return FALSE;
     if (bind(self->socket, (const struct sockaddr *) &to, sizeof(to)) < 0)
         return set_error(error);

@@ -98,8 +98,7 @@ kvmr_host_snapshot(KvmrHost *self, GError **error)
         kvmr_conflict_watch_list(self->conflicts, snapshot->conflicts);
     /* What cannot be looked at, kvmr_host_apply() will complain of. */
     (void) kvmr_nft_look(self->nft, NULL);
-    kvmr_drift_judge(
-        self->drift, snapshot, kvmr_nft_find_tables(self->nft), g_get_monotonic_time());
+    kvmr_drift_judge(self->drift, snapshot, kvmr_nft_find_tables(self->nft), self->clock());
     return g_steal_pointer(&snapshot);
 }
 

@@ -30,6 +30,8 @@ struct _KvmrHost {
     KvmrDrift         *drift;
     KvmrOutlook       *outlook;
 
+    gint64 (*clock)(void); /* g_get_monotonic_time(); tests have one that no load slows down */
+
     KvmrHostChanged changed; /* NULL until it is wanted */
     gpointer        user_data;
 

@@ -41,6 +41,7 @@ kvmr_host_new(const char *runtime_dir, GError **error)
         return NULL;
 
     self = g_new0(KvmrHost, 1);
+    self->clock = g_get_monotonic_time;
     self->journal = g_steal_pointer(&journal);
     self->netlink = g_steal_pointer(&netlink);
     self->nft = g_steal_pointer(&nft);
@@ -440,7 +441,7 @@ kvmr_host_apply(KvmrHost           *self,
     if (take_steps(self, steps, transaction, plan, &local)) {
         kvmr_fault_point(steps->len > 0 ? "apply.taken" : "apply.idle");
         tidy_journal(self, plan, snapshot, steps);
-        kvmr_drift_tell(self->drift, plan, steps, tables, g_get_monotonic_time());
+        kvmr_drift_tell(self->drift, plan, steps, tables, self->clock());
         kvmr_drift_remember(self->drift, plan);
         return TRUE;
     }

@@ -54,7 +54,7 @@ on_try(KvmrDBusKvmRouted     *manager,
     g_assert_cmpuint(timeout, ==, service->timeout);
     set_tries(service->fixture, "[" TRY(NAME_A, "a", "br-a", "running", "") "]");
     kvmr_dbus_kvm_routed_complete_try(manager, invocation, NAME_A, findings);
-    g_timeout_add(200, on_later, service);
+    g_timeout_add(1000, on_later, service);
     return TRUE;
 }
 
