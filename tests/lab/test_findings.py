@@ -71,7 +71,11 @@ class FindingCase(labcase.LabCase):
         return found
 
     def wait_gone(self, code):
-        self.lpar.wait_for(lambda: self.findings() == [], 10, f"no finding {code}")
+        def gone():
+            self.assertEqual(self.findings(), [])
+            return True
+
+        self.lpar.wait_for(gone, 10, f"no finding {code}")
         self.assertEqual(self.check(NAME), (0, []))
 
     def check(self, profile, text=None):
