@@ -139,7 +139,8 @@ test_many_scopes(gconstpointer command)
     int     lan;
 
     kernel_enter();
-    if (command)
+    /* A kernel that does not let a namespace have its own has as little. */
+    if (command && g_file_test("/proc/sys/net/core/optmem_max", G_FILE_TEST_EXISTS))
         g_free(kernel_run(command));
     lan = kernel_add_veth("lan", "far");
     for (guint i = 0; i <= KVMR_ARP_LISTENER_SCOPES_MAX; i++) {
