@@ -28,6 +28,7 @@ WORKERS = 3  # lab tests mostly wait
 LONGEST = ("test_failures.py", "test_faults.py", "test_libvirt.py", "test_firewalld.py")
 FILE_TIMEOUT = 1800  # seconds for a lab test file
 LOG_LINES = 300  # of a failed test
+LAST_LINES = 30  # of its log, once more at the end of everything
 SOURCES = ("plugin", "dispatcher", "tests")
 STRICT = ("-Dwarning_level=3", "-Dwerror=true")
 Z = "s390x."  # before the names of tests on a virtual IBM Z
@@ -42,6 +43,7 @@ class Report:
 
     def __init__(self):
         self.counts = dict.fromkeys(self.WORDS, 0)
+        self.bad = []
 
     def add(self, name, status, seconds, log="", cases=None):
         """One test, or a program with the counts of its test cases; its log if it failed."""
@@ -49,11 +51,16 @@ class Report:
             self.counts[key] += count
         number = f"  (test cases: {sum(cases.values())})" if cases else ""
         print(f"{self.WORDS[status]:8}{seconds:7.2f} s  {name}{number}", flush=True)
-        if status != "passed" and log:
-            lines = log.rstrip().splitlines()
-            if len(lines) > LOG_LINES:
-                lines = ["…", *lines[-LOG_LINES:]]
-            print("".join(f"    | {line}\n" for line in lines), end="", flush=True)
+        if status != "passed":
+            self.bad.append((f"{self.WORDS[status]:8} {name}", log))
+            self._show(log, LOG_LINES)
+
+    @staticmethod
+    def _show(log, most):
+        lines = log.rstrip().splitlines()
+        if len(lines) > most:
+            lines = ["…", *lines[-most:]]
+        print("".join(f"    | {line}\n" for line in lines), end="", flush=True)
 
     def step(self, name, function, *arguments):
         """Run a step that is a test by itself; whether it passed."""
@@ -67,6 +74,10 @@ class Report:
         return True
 
     def finish(self):
+        # Again, where all can be seen together: two thousand lines may lie between them.
+        for title, log in self.bad:
+            print(title)
+            self._show(log, LAST_LINES)
         print("{passed} passed, {failed} failed, {skipped} skipped".format(**self.counts),
               flush=True)
         good = self.counts["passed"] and not self.counts["failed"] and not self.counts["skipped"]
