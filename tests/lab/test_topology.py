@@ -245,9 +245,13 @@ with Cec(keep=False) as cec:
     {action}
 """
 
-    @staticmethod
-    def namespaces(pids):
-        return {os.readlink(f"/proc/{pid}/ns/{kind}") for pid in pids for kind in NAMESPACES}
+    def namespaces(self, pids):
+        """Their names, held to the end of the test: else others may be made under the same."""
+        names = set()
+        for path in (f"/proc/{pid}/ns/{kind}" for pid in pids for kind in NAMESPACES):
+            self.addCleanup(os.close, os.open(path, os.O_RDONLY))
+            names.add(os.readlink(path))
+        return names
 
     def left_over(self, namespaces):
         """Processes in any of these namespaces."""
@@ -260,7 +264,7 @@ with Cec(keep=False) as cec:
         return left
 
     def assert_nothing_left(self, directory, namespaces, files=True):
-        wait_for(lambda: not self.left_over(namespaces), 5, "the end of all processes")
+        wait_for(lambda: not self.left_over(namespaces), 30, "the end of all processes")
         mounts = pathlib.Path("/proc/self/mountinfo").read_text()
         self.assertNotIn(str(directory), mounts)
         if files:
