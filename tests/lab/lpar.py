@@ -42,6 +42,7 @@ level={level}
 # What dbus-daemon says even if all is well. The rest of its log is what the services wrote.
 BUS_ROUTINE = r"^dbus-daemon.*(Activating|Successfully activated|Reloaded|fd limit|hostname1)"
 
+GENERATOR = "/usr/lib/systemd/system-generators/kvm-routed-generator"
 UNIT = "usr/lib/systemd/system/nm-kvm-routed.service"
 ACTIVATION = f"/usr/share/dbus-1/system-services/{BUS_NAME}.service"
 ACTIVATION_TEXT = f"""\
@@ -161,6 +162,9 @@ class Lpar(Host):
 
     def start_daemons(self):
         """Start D-Bus and NetworkManager, as at boot; connected() waits for the links."""
+        if self.product:
+            # systemd has it make units before anything is started.
+            self.run(GENERATOR, *["/run/systemd/generator"] * 3)
         # The bus starts services on demand with its own launch helper; what they write to standard
         # error, it passes on to its own.
         if self.product:
