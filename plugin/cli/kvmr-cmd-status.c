@@ -6,6 +6,7 @@
 #include "cli/kvmr-command.h"
 #include "cli/kvmr-json.h"
 #include "cli/kvmr-report.h"
+#include "cli/kvmr-status-files.h"
 #include "cli/kvmr-status.h"
 #include "cli/kvmr-try-client.h"
 #include "cli/kvmr-try-report.h"
@@ -56,7 +57,10 @@ report_tries(KvmrPage *page, KvmrClient *client)
 }
 
 char *
-kvmr_status_text(KvmrClient *client, GPtrArray *networks, GVariant *counters)
+kvmr_status_text(KvmrClient         *client,
+                 GPtrArray          *networks,
+                 GVariant           *counters,
+                 const KvmrRunStore *files)
 {
     g_autoptr(KvmrPage) page = kvmr_page_new_for_stdout();
 
@@ -69,6 +73,8 @@ kvmr_status_text(KvmrClient *client, GPtrArray *networks, GVariant *counters)
     else
         kvmr_report_networks(page, networks, counters);
     report_tries(page, client);
+    if (files)
+        kvmr_status_report_files(page, files);
     return g_strdup(kvmr_page_text(page));
 }
 
@@ -100,6 +106,7 @@ kvmr_cmd_status(const KvmrCommand *self, char **argv)
     g_autoptr(KvmrClient) client = NULL;
     g_autoptr(GPtrArray) networks = NULL;
     g_autoptr(GVariant) counters = NULL;
+    g_autoptr(KvmrRunStore) files = NULL;
     g_autofree char *text = NULL;
     g_autoptr(GError) error = NULL;
     int status;
@@ -124,8 +131,10 @@ kvmr_cmd_status(const KvmrCommand *self, char **argv)
             return kvmr_status_not_up(arguments[0]);
     }
     counters = get_counters(client, networks);
-    text = json ? kvmr_json_networks(networks, counters, FALSE)
-                : kvmr_status_text(client, networks, counters);
+    if (!arguments[0])
+        files = kvmr_status_files();
+    text = json ? kvmr_json_networks(networks, counters, files, FALSE)
+                : kvmr_status_text(client, networks, counters, files);
     status = kvmr_print(text);
     return status == KVMR_EXIT_OK ? exit_status(networks) : status;
 }

@@ -55,8 +55,42 @@ to_text(JsonBuilder *builder, gboolean pretty)
     return g_strconcat(text, "\n", NULL);
 }
 
+static void
+add_string(JsonBuilder *builder, const char *name, const char *value)
+{
+    json_builder_set_member_name(builder, name);
+    json_builder_add_string_value(builder, value);
+}
+
+static void
+add_file(JsonBuilder *builder, const KvmrStored *stored)
+{
+    json_builder_begin_object(builder);
+    add_string(builder, "path", stored->file->path);
+    add_string(builder, "state", kvmr_stored_state_to_string(stored->state));
+    add_string(builder, "id", stored->file->identity.id ? stored->file->identity.id : "");
+    add_string(builder, "where", stored->where ? stored->where : "");
+    json_builder_set_member_name(builder, "outdated");
+    json_builder_add_boolean_value(builder, stored->outdated);
+    add_string(builder, "message", stored->message ? stored->message : "");
+    json_builder_end_object(builder);
+}
+
+static void
+add_files(JsonBuilder *builder, const KvmrRunStore *files)
+{
+    json_builder_set_member_name(builder, "files");
+    json_builder_begin_array(builder);
+    for (guint i = 0; i < files->stored->len; i++)
+        add_file(builder, files->stored->pdata[i]);
+    json_builder_end_array(builder);
+}
+
 char *
-kvmr_json_networks(GPtrArray *networks, GVariant *counters, gboolean line)
+kvmr_json_networks(GPtrArray          *networks,
+                   GVariant           *counters,
+                   const KvmrRunStore *files,
+                   gboolean            line)
 {
     g_autoptr(JsonBuilder) builder = json_builder_new();
 
@@ -74,6 +108,8 @@ kvmr_json_networks(GPtrArray *networks, GVariant *counters, gboolean line)
         json_builder_begin_object(builder);
         json_builder_end_object(builder);
     }
+    if (files)
+        add_files(builder, files);
     json_builder_end_object(builder);
     return to_text(builder, !line);
 }
@@ -93,13 +129,6 @@ kvmr_json_explanation(GVariant *answer)
     }
     json_builder_end_object(builder);
     return to_text(builder, TRUE);
-}
-
-static void
-add_string(JsonBuilder *builder, const char *member, const char *value)
-{
-    json_builder_set_member_name(builder, member);
-    json_builder_add_string_value(builder, value);
 }
 
 char *

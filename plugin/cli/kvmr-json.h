@@ -2,16 +2,21 @@
 #pragma once
 
 #include "cli/kvmr-info.h"
+#include "files/kvmr-run-store.h"
 
 /**
  * kvmr_json_networks: {"networks": […], "counters": {…}} with the names of the D-Bus properties in
  * lower case and dashes ("StateReason" is "state-reason"). Part of what the manual promises.
  * @networks: (element-type KvmrInfo)
  * @counters: (nullable): a{st}
+ * @files: (nullable): {"files": […]}, too
  * @line: all in one line, for programs that read one document after the other
  * Returns: (transfer full): text that ends with a newline
  */
-char *kvmr_json_networks(GPtrArray *networks, GVariant *counters, gboolean line);
+char *kvmr_json_networks(GPtrArray          *networks,
+                         GVariant           *counters,
+                         const KvmrRunStore *files,
+                         gboolean            line);
 
 /** {"verdict": …, "sentence": …, "steps": […]} of @answer, (ssaa{sv}). Returns: (transfer full) */
 char *kvmr_json_explanation(GVariant *answer);

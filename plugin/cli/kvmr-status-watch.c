@@ -105,7 +105,7 @@ show_networks(Watch *self, GVariant *counters, const char *remark)
                                    "one\n"),
                                  self->name);
     else
-        status = kvmr_status_text(NULL, self->networks, counters);
+        status = kvmr_status_text(NULL, self->networks, counters, NULL);
     text = g_strconcat(remark, *remark ? "\n\n" : "", status, NULL);
     write_text(self, text);
 }
@@ -125,7 +125,7 @@ show(Watch *self)
         show_networks(self, counters, "");
         return;
     }
-    text = kvmr_json_networks(self->networks, counters, TRUE);
+    text = kvmr_json_networks(self->networks, counters, NULL, TRUE);
     write_text(self, text);
 }
 

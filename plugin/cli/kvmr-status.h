@@ -2,15 +2,20 @@
 #pragma once
 
 #include "cli/kvmr-client.h"
+#include "files/kvmr-run-store.h"
 
 /**
  * kvmr_status_text: what `status` shows, for standard output as it is
  * @client: (nullable): asked what is being tried; NULL: nobody is asked, or started
  * @networks: (element-type KvmrInfo)
  * @counters: (nullable): a{st}
+ * @files: (nullable): of them, what there is to be known
  * Returns: (transfer full)
  */
-char *kvmr_status_text(KvmrClient *client, GPtrArray *networks, GVariant *counters);
+char *kvmr_status_text(KvmrClient         *client,
+                       GPtrArray          *networks,
+                       GVariant           *counters,
+                       const KvmrRunStore *files);
 
 /** kvmr_status_not_up: complains that no network @name is up. Returns: the exit status */
 int kvmr_status_not_up(const char *name);

@@ -30,6 +30,9 @@ PROGRAMS = ("usr/bin/kvm-routedctl", "usr/sbin/nmcli", "usr/libexec/kvm-routed-n
             "usr/libexec/kvm-routed-report", "usr/libexec/nm-kvm-routed",
             f"{DISPATCHER}/90-kvm-routed", f"{DISPATCHER}/pre-up.d/90-kvm-routed",
             f"{DISPATCHER}/pre-down.d/90-kvm-routed")
+GENERATOR = "usr/lib/systemd/system-generators/kvm-routed-generator"
+MODULE = "libnm-settings-plugin-kvm-routed.so"
+NM_PLUGINS = "usr/lib/NetworkManager/conf.d/50-kvm-routed.conf"
 PAGES = {"usr/share/man/man1/kvm-routedctl.1", "usr/share/man/man5/nm-settings-kvm-routed.5",
          "usr/share/man/man8/nm-kvm-routed.8", "usr/share/man/man8/nmcli-kvm-routed.8"}
 DRACUT = "usr/lib/dracut/dracut.conf.d/50-kvm-routed-nmcli.conf"
@@ -72,9 +75,12 @@ class Tree(Install):
             if not path.is_dir() or path.is_symlink():
                 found[name] = stat.filemode(state.st_mode)
         share = "usr/share" if os.path.isdir("/usr/share/iproute2") else "etc"
-        data = {POLICY, ACTIVATION, ACTIONS, UNIT, COMPLETION, CATALOG, SOS_PLUGIN, DRACUT,
+        data = {POLICY, ACTIVATION, ACTIONS, UNIT, COMPLETION, CATALOG, SOS_PLUGIN, DRACUT, NM_PLUGINS,
                 *FIREWALLD, f"{share}/iproute2/{PROTOCOLS}", *PAGES}
-        programs = {SUPPORTCONFIG_PLUGIN, *PROGRAMS}
+        modules = {name for name in found if re.fullmatch(
+            rf"usr/lib/[\w-]+/NetworkManager/[\d.]+/{MODULE}", name)}
+        self.assertEqual(len(modules), 1)
+        programs = {SUPPORTCONFIG_PLUGIN, GENERATOR, *modules, *PROGRAMS}
         self.assertEqual(found, {**dict.fromkeys(programs, "-rwxr-xr-x"),
                                  **dict.fromkeys(data, "-rw-r--r--")})
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Files with type=kvm-routed are connections: NetworkManager's daemon with our settings plugin."""
 
+import json
 import pathlib
 
 import labcase
@@ -272,6 +273,58 @@ class Broken(FilesCase):
         self.restart()
         self.assertEqual(self.profiles(), {})
         self.assertNotIn("kvm-routed:", self.log()[self.since:])
+
+
+class Status(FilesCase):
+    """What `kvm-routedctl status` tells of files."""
+
+    plugins = "keyfile,kvm-routed"
+
+    def status(self, *words):
+        return self.lpar.run("kvm-routedctl", "status", *words).stdout
+
+    def file(self):
+        files = json.loads(self.status("--json"))["files"]
+        self.assertEqual(len(files), 1)
+        return files[0]
+
+    def test_in_use(self):
+        path = self.put()
+        self.reload()
+        self.assertEqual(self.file(), {"path": path, "state": "in-use", "id": NAME, "where": "",
+                                       "outdated": False, "message": ""})
+        self.assertNotIn("Files", self.status())
+
+    def test_changed_and_deleted(self):
+        path = self.put()
+        self.reload()
+        self.lpar.nmcli("connection", "modify", NAME, "connection.autoconnect-priority", "7")
+        stored = self.profiles()[NAME]
+        file = self.file()
+        self.assertEqual((file["state"], file["where"]), ("changed", stored))
+        self.assertFalse(file["outdated"])
+        self.put(self.text(**{"autoconnect-priority": "3"}))
+        self.assertTrue(self.file()["outdated"])
+        page = self.status()
+        for text in ("Files", path, stored, "nmcli connection reload"):
+            self.assertIn(text, page)
+        self.lpar.run("rm", stored)
+        self.reload()
+        self.lpar.nmcli("connection", "delete", NAME)
+        self.lpar.wait_for(lambda: self.exists(GRAVE), 10, GRAVE)
+        self.assertEqual((self.file()["state"], self.file()["where"]), ("deleted", GRAVE))
+
+    def test_refused(self):
+        path = self.put("[connection]\nid=bad\ntype=kvm-routed\n")
+        self.assertEqual(self.file()["state"], "refused")
+        self.assertIn(f"{path}: connection.interface-name", self.status())
+
+    def test_others_see_none(self):
+        self.put()
+        done = self.lpar.run("setpriv", "--reuid", "nobody", "--clear-groups", "--",
+                             "kvm-routedctl", "status", "--json")
+        self.assertNotIn("files", json.loads(done.stdout))
+        self.assertEqual(done.stderr, "")
 
 
 class Module(FilesCase):
