@@ -15,6 +15,9 @@ import sandbox
 import words
 from hosts import Host, LabError, link_commands, tail, wait_for
 
+# The root of the Debian whose programs the LPARs have, see matrix/; empty: the machine's.
+SYSTEM = os.environ.get("KVMR_SYSTEM", "")
+
 BUS_NAME = "org.freedesktop.NetworkManager.KvmRouted"
 
 # NetworkManager takes part in nothing here but the links: no resolver, no host name, no polkit.
@@ -87,8 +90,9 @@ class Guest(Host):
 class Lpar(Host):
     """See the module's text. `guests` are its Guests by their short names."""
 
-    # /usr and /etc are overlays of the machine's, with the product (DESTDIR tree, $3) between:
-    # installed here and nowhere else. What the LPAR writes there ends with it.
+    # /usr and /etc are overlays of the machine's, or of another Debian's ($4), with the product
+    # (DESTDIR tree, $3) between: installed here and nowhere else. What the LPAR writes there ends
+    # with it.
     # NetworkManager does without udev only where it finds /sys read-only.
     SETUP = Host.SETUP + """
         mount -o remount,ro,bind /sys
@@ -98,8 +102,8 @@ class Lpar(Host):
         mount -t tmpfs tmpfs "$directory/overlay"
         for tree in usr etc; do
             mkdir "$directory/overlay/$tree" "$directory/overlay/$tree.work"
-            lower=/$tree
-            if [ -n "$3" ] && [ -d "$3/$tree" ]; then lower="$3/$tree:/$tree"; fi
+            lower=$4/$tree
+            if [ -n "$3" ] && [ -d "$3/$tree" ]; then lower="$3/$tree:$lower"; fi
             mount -t overlay -o "lowerdir=$lower,upperdir=$directory/overlay/$tree" \
                   -o "workdir=$directory/overlay/$tree.work" overlay "/$tree"
         done
@@ -147,7 +151,7 @@ class Lpar(Host):
     # -- life
 
     def setup_arguments(self):
-        return [self.name, str(self.directory), str(self.product or "")]
+        return [self.name, str(self.directory), str(self.product or ""), SYSTEM]
 
     def configure(self, links):
         batch = []
