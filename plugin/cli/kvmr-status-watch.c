@@ -11,6 +11,7 @@
 #include "cli/kvmr-follow.h"
 #include "cli/kvmr-json.h"
 #include "cli/kvmr-page.h"
+#include "cli/kvmr-status-files.h"
 #include "cli/kvmr-status.h"
 
 /* How long to wait for the counters. */
@@ -95,7 +96,7 @@ write_text(Watch *self, const char *text)
 }
 
 static void
-show_networks(Watch *self, GVariant *counters, const char *remark)
+show_networks(Watch *self, GVariant *counters, const KvmrRunStore *files, const char *remark)
 {
     g_autofree char *status = NULL;
     g_autofree char *text = NULL;
@@ -105,7 +106,7 @@ show_networks(Watch *self, GVariant *counters, const char *remark)
                                    "one\n"),
                                  self->name);
     else
-        status = kvmr_status_text(NULL, self->networks, counters, NULL);
+        status = kvmr_status_text(NULL, self->networks, counters, files);
     text = g_strconcat(remark, *remark ? "\n\n" : "", status, NULL);
     write_text(self, text);
 }
@@ -113,19 +114,22 @@ show_networks(Watch *self, GVariant *counters, const char *remark)
 static void
 show(Watch *self)
 {
+    g_autoptr(KvmrRunStore) files = NULL;
     g_autoptr(GVariant) counters = NULL;
     g_autofree char *text = NULL;
 
     self->away = FALSE;
     read_networks(self);
+    if (!self->name)
+        files = kvmr_status_files();
     /* Without them the rest is still worth showing. */
     if (self->networks->len > 0)
         counters = kvmr_client_counters(self->client, g_ptr_array_index(self->networks, 0), NULL);
     if (!self->json) {
-        show_networks(self, counters, "");
+        show_networks(self, counters, files, "");
         return;
     }
-    text = kvmr_json_networks(self->networks, counters, NULL, TRUE);
+    text = kvmr_json_networks(self->networks, counters, files, TRUE);
     write_text(self, text);
 }
 
@@ -142,7 +146,7 @@ show_without_service(Watch *self)
     if (self->json)
         (void) fprintf(stderr, "%s\n", ended);
     else
-        show_networks(self, NULL, ended);
+        show_networks(self, NULL, NULL, ended);
 }
 
 static gboolean

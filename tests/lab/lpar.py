@@ -254,6 +254,16 @@ class Lpar(Host):
         """Run NetworkManager's own nmcli; its standard output."""
         return self.run("/usr/bin/nmcli", *argv, check=check, timeout=timeout).stdout
 
+    def nm_version(self):
+        """Such as (1, 42)."""
+        text = self.run("NetworkManager", "--version").stdout
+        return tuple(int(number) for number in text.split(".")[:2])
+
+    def nm_writes_forwarding(self):
+        """Since 1.54 NetworkManager writes `forwarding` of its devices at each activation and
+        reapply (ipv4.forwarding): for a moment it is what it is by default."""
+        return self.nm_version() >= (1, 54)
+
     def devices(self):
         """NetworkManager's devices and their states, e.g. {"o5s_10g_1": "connected"}."""
         lines = self.nmcli("-t", "-f", "DEVICE,STATE", "device").splitlines()

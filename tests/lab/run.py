@@ -19,6 +19,7 @@ import time
 
 import analysis
 import product
+from matrix import debian
 from product import BUILD, TOP, ProductError
 from s390x import tree
 
@@ -221,18 +222,60 @@ def build_kind(path):
     return "plain" if re.search(r'^BUILD_KIND = "plain"$', path.read_text(), re.M) else "sanitized"
 
 
-def lab_tests(report, patterns, installed, keep):
+def systems(path):
+    """Where a test file runs. A line `SYSTEMS = "machine"` says that it is for programs that only
+    the machine has, `SYSTEMS = "ovs"` that it wants a NetworkManager with Open vSwitch, and
+    `SYSTEMS = "all"` that NetworkManager's version matters so much that it runs on another one even
+    without --matrix."""
+    said = re.search(r'^SYSTEMS = "(\w+)"$', path.read_text(), re.M)
+    return said[1] if said else "matrix"
+
+
+def is_named(release, options):
+    return any(text.split(".")[0] == release for text in options.patterns)
+
+
+def runs_on(path, release, options):
+    """Whether a test file is to run on that release; "": on the machine."""
+    where = systems(path)
+    if not release:
+        return where != "ovs"
+    if where == "machine" or (where == "ovs" and release != debian.FIRST):
+        return False
+    return options.matrix or where in ("all", "ovs") or is_named(release, options)
+
+
+def lab_environments(report, installed, options):
+    """Where the lab tests run: (release, variables by kind of build)."""
+    if options.here or not options.elsewhere:
+        yield "", installed
+    if options.coverage:
+        return
+    for release in debian.RELEASES:
+        always = not options.patterns and not options.quick and release == debian.FIRST
+        all_of_them = options.matrix and not options.patterns
+        if not (always or all_of_them or is_named(release, options)):
+            continue
+        if report.step(f"make Debian {release}", debian.make, release):
+            variables = {**installed["plain"], "KVMR_SYSTEM": str(debian.DIRECTORY / release)}
+            yield release, {"plain": variables, "sanitized": variables}
+
+
+def lab_tests(report, installed, options):
     before = sum(report.counts.values())
     with concurrent.futures.ThreadPoolExecutor(WORKERS) as pool:
         jobs = []
-        for path in sorted(LAB.glob("test_*.py"), key=lambda path: (path.name not in LONGEST, path)):
-            kind = build_kind(path)
-            if kind not in installed:
-                continue
-            environment = {**os.environ, **installed[kind]}
-            if keep:
-                environment["KVMR_KEEP"] = "1"
-            jobs.append(pool.submit(_lab_file, report, path.name, patterns, environment))
+        for release, variables in lab_environments(report, installed, options):
+            for path in sorted(LAB.glob("test_*.py"),
+                               key=lambda path: (path.name not in LONGEST, path)):
+                kind = build_kind(path)
+                if kind not in variables or not runs_on(path, release, options):
+                    continue
+                environment = {**os.environ, **variables[kind]}
+                if options.keep:
+                    environment["KVMR_KEEP"] = "1"
+                jobs.append(pool.submit(_lab_file, report, path.name, release, options.patterns,
+                                        environment))
         try:
             for job in jobs:
                 job.result()
@@ -242,7 +285,7 @@ def lab_tests(report, patterns, installed, keep):
             Worker.end_all()
             raise
     if sum(report.counts.values()) == before:
-        report.add("lab", "failed", 0, f"no lab test matches {' '.join(patterns)}")
+        report.add("lab", "failed", 0, f"no lab test matches {' '.join(options.patterns)}")
 
 
 class Worker:
@@ -274,9 +317,10 @@ class Worker:
             worker.process.wait(30)
 
 
-def _lab_file(report, name, patterns, environment):
-    argv = [sys.executable, "-B", __file__, "--worker", name, "--", *patterns]
-    follow(report, Worker(argv, environment), f"lab {name}")
+def _lab_file(report, name, release, patterns, environment):
+    machine = release and f"{release}."
+    argv = [sys.executable, "-B", __file__, "--worker", name, "--machine", machine, "--", *patterns]
+    follow(report, Worker(argv, environment), f"lab {machine}{name}")
 
 
 def follow(report, worker, what):
@@ -411,15 +455,23 @@ def arguments():
                              "plugin/ and dispatcher/ was run")
     parser.add_argument("--keep", action="store_true",
                         help="leave the virtual CECs of the lab tests standing")
+    parser.add_argument("--matrix", action="store_true",
+                        help="all lab tests also with the NetworkManager of newer Debians: "
+                             + ", ".join(debian.RELEASES))
     parser.add_argument("--worker", help=argparse.SUPPRESS)
+    parser.add_argument("--machine", default="", help=argparse.SUPPRESS)
     parser.add_argument("patterns", nargs="*", metavar="PATTERN",
                         help="only lab tests whose name (file.Class.test) contains one of these; "
                              "s390x: those on a virtual IBM Z, even with --quick; "
-                             "s390x.file.Class.test or s390x.NAME: such a lab or unit test")
+                             "s390x.file.Class.test or s390x.NAME: such a lab or unit test; "
+                             f"{debian.FIRST}.file.Class.test: one with that Debian's programs")
     options = parser.parse_args()
     options.quick = options.quick or options.coverage
     options.on_z = [text for text in options.patterns if text.startswith(Z[:-1])]
-    options.here = [text for text in options.patterns if text not in options.on_z]
+    options.elsewhere = [text for text in options.patterns
+                         if text in options.on_z or text.split(".")[0] in debian.RELEASES]
+    options.here = [text for text in options.patterns if text not in options.elsewhere]
+    options.on_debian = [text for text in options.elsewhere if text not in options.on_z]
     return options
 
 
@@ -430,8 +482,8 @@ def test_in_lab(report, options):
         fuzzing = None
         if not options.quick and not options.patterns:
             fuzzing = pool.submit(fuzz, report)
-        if options.here or not options.on_z:
-            lab_tests(report, options.here, installed, options.keep)
+        if options.here or options.on_debian or not options.on_z:
+            lab_tests(report, installed, options)
         if fuzzing:
             fuzzing.result()
 
@@ -442,7 +494,7 @@ def test_product(report, options):
     if not options.quick and not options.patterns:
         report.step("unit tests under valgrind", analysis.check_valgrind)
     test_in_lab(report, options)
-    if options.on_z or not (options.here or options.quick):
+    if options.on_z or not (options.patterns or options.quick):
         z_tests(report, [] if Z[:-1] in options.on_z else options.on_z)
 
 
@@ -458,7 +510,7 @@ def main():
     if options.worker:
         try:
             with results_on_stdout() as results:
-                run_worker([options.worker], options.patterns, results)
+                run_worker([options.worker], options.patterns, results, options.machine)
         except KeyboardInterrupt:
             return 130
         return 0

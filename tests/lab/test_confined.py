@@ -10,6 +10,9 @@ import product
 import sandbox
 from bus import Bus
 
+BUILD_KIND = "plain"
+SYSTEMS = "machine"
+
 NAME = "guests11"
 UNIT = product.TOP / "data/nm-kvm-routed.service.in"
 NUMBERS = {"CAP_NET_ADMIN": 12, "CAP_NET_RAW": 13}
@@ -19,7 +22,6 @@ NUMBERS = {"CAP_NET_ADMIN": 12, "CAP_NET_RAW": 13}
 PROBES = """\
 import ctypes, mmap, os, socket
 
-BUILD_KIND = "plain"
 libc = ctypes.CDLL(None, use_errno=True)
 def no(name, action):
     try:

@@ -12,6 +12,8 @@ import product
 from bus import ERROR, INTERFACE, NETWORK, OBJECTS, PATH, Bus, BusError
 from lpar import BUS_NAME
 
+SYSTEMS = "all"
+
 NAME = "guests11"
 UUID = "5d7a1e40-0000-4000-8000-000000000011"
 XML = product.TOP / "data/org.freedesktop.NetworkManager.KvmRouted.xml"

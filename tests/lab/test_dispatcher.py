@@ -8,6 +8,8 @@ import labcase
 from bus import Bus
 from lpar import BUS_NAME
 
+SYSTEMS = "all"
+
 NAME = "guests11"
 UUID = "5d7a1e40-0000-4000-8000-000000000011"
 PROGRAM = "/usr/lib/NetworkManager/dispatcher.d/90-kvm-routed"

@@ -9,7 +9,12 @@ from drifts import DRIFTS, HARMLESS, INTRANET, LAN, PEER, SWITCH, UPLINK
 from flows import Echoes, Stream
 from kernelwatch import KernelWatch
 
+SYSTEMS = "all"
+
 NAME = "guests11"
+# Packets of a flow, one each 5 ms, while NetworkManager has switched forwarding off and we have not
+# switched it on again.
+NM_LOSES = 20
 SERVERS = {LAN: "lanserver", PEER: "lpar12/guest1", INTRANET: "intraserver"}
 
 
@@ -52,8 +57,9 @@ class DriftCase(labcase.LabCase):
             self.lpar.wait_for(lambda: each.sent >= enough, 10, "20 more echoes")
 
     @contextlib.contextmanager
-    def nothing_lost(self, addresses):
-        """Flows from a guest that go on during the block, as if nothing was."""
+    def nothing_lost(self, addresses, most=0):
+        """Flows from a guest that go on during the block, as if nothing was; each may lose `most`
+        packets."""
         with contextlib.ExitStack() as stack:
             echoes = {address: stack.enter_context(Echoes(self.guest, address))
                       for address in addresses}
@@ -64,10 +70,10 @@ class DriftCase(labcase.LabCase):
             yield
             self._let_run(echoes)
         for address in addresses:
-            self.assertEqual(echoes[address].lost, 0, f"echoes to {address} of "
-                                                      f"{echoes[address].sent}")
+            self.assertLessEqual(echoes[address].lost, most, f"echoes to {address} of "
+                                                             f"{echoes[address].sent}")
             self.assertIsNone(streams[address].error, address)
-            self.assertEqual(streams[address].lost, 0, f"segments to {address}")
+            self.assertLessEqual(streams[address].lost, most, f"segments to {address}")
 
 
 def _identifier(name):
@@ -82,7 +88,9 @@ class Healing(DriftCase):
         log = self.lpar.logs["dbus"]
         size = log.stat().st_size
         with KernelWatch(self.lpar, delays=[UPLINK, SWITCH] if drift.delay else []) as watch:
-            with self.nothing_lost(drift.spares):
+            # `most`: a packet that is under way in our chains while they are taken away finds the
+            # sets empty that it has to be in.
+            with self.nothing_lost(drift.spares, drift.most):
                 drift.do(self.cec, self.lpar)
                 watch.healed(drift.since)
         self.lpar.wait_state(NAME, "active")
@@ -110,13 +118,17 @@ class Harmless(DriftCase):
             self.addCleanup(self.lpar.run, "nft", "delete", "table", "inet", "firewalld")
             self.lpar.settled_fingerprint(1)
         before = self.host_state()
+        nm_writes = drift.by_nm and self.lpar.nm_writes_forwarding()
         with KernelWatch(self.lpar) as watch:
-            with self.nothing_lost(drift.spares):
+            with self.nothing_lost(drift.spares, NM_LOSES if nm_writes else 0):
                 drift.do(self.cec, self.lpar)
                 self.lpar.wait_state(NAME, "active")
+                self.lpar.wait_for(lambda: self.host_state() == before, 10, "the host is as before")
         self.assertEqual(self.host_state(), before)
         self.assertEqual([event for event in watch.happened("route")], [])
         ours = [event for event in watch.happened("value") if event.what[1] == UPLINK]
+        if nm_writes:
+            ours = [event for event in ours if event.what[2] != "forwarding"]
         self.assertEqual(ours, [])
 
 

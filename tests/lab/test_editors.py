@@ -13,6 +13,9 @@ from browser import Cockpit
 from bus import PROPERTIES, Bus, BusError
 from terminal import Terminal
 
+# Cockpit, and nmtui where it is a package of its own, are the machine's.
+SYSTEMS = "machine"
+
 NAME = "guests11"
 UUID = "5d7a1e40-0000-4000-8000-000000000011"
 NM = "org.freedesktop.NetworkManager"

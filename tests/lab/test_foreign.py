@@ -12,6 +12,8 @@ import reachability
 from hosts import wait_for
 from reachability import first_address
 
+SYSTEMS = "machine"
+
 PROFILE, CODE = "guests11", "forward-blocked"
 SWITCH, UPLINK, INTRANET = "br-ex", "o5s_10g_1", "o5s_1g_1"
 GUEST, LAN, INTRASERVER = "10.136.11.1", "10.10.10.10", "172.18.0.100"

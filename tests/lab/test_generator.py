@@ -5,6 +5,8 @@ import labcase
 from lpar import GENERATOR
 from profilefiles import DIRECTORY, GRAVE, NAME, NATIVE, STORED, FilesCase
 
+SYSTEMS = "all"
+
 LAN = "10.10.10.10"
 DIRECTORIES = ["/run/systemd/generator"] * 3
 

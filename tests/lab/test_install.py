@@ -16,6 +16,7 @@ import product
 from lpar import BUS_NAME
 
 BUILD_KIND = "plain"
+SYSTEMS = "machine"
 
 NAME = "guests11"
 COMMANDS = ("connection", "status", "verify", "plan", "check", "explain", "try", "monitor",

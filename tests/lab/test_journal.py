@@ -154,7 +154,10 @@ class Messages(labcase.LabCase):
         self.addCleanup(self._set, "")
         self._set("2600")
         self.lpar.wait_for(lambda: self.lpar.link("br-ex")["txqlen"] == 2600, 10, "the new length")
-        self.assertEqual(self.news(), [])
+        news = self.news()
+        if self.lpar.nm_writes_forwarding():
+            news = [entry for entry in news if "forwarding of br-ex" not in entry["MESSAGE"]]
+        self.assertEqual(news, [])
 
     def _set(self, length):
         text = self.lpar.profile(NAME)

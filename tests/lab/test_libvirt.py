@@ -10,6 +10,8 @@ import reachability
 from cec import cable_end
 from hosts import ENVIRONMENT, Host
 
+SYSTEMS = "machine"
+
 PROFILE, SWITCH, CODE = "guests11", "br-ex", "forward-blocked"
 LAN, GUEST = "10.10.10.10", "10.136.11.1"
 HOST_ON_LAN = "10.131.11.254"

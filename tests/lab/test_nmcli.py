@@ -13,6 +13,8 @@ import labcase
 import product
 from bus import Bus
 
+SYSTEMS = "all"
+
 FRONT = "/usr/sbin/nmcli"
 REAL = "/usr/bin/nmcli"
 ID = "guests"
@@ -681,9 +683,10 @@ class Help(Front):
             self.assertIn(line, text.splitlines())
         ours = text.index("kvm-routed:")
         self.assertLess(text.index("TYPE_SPECIFIC_OPTIONS:"), ours)
-        self.assertLess(ours, text.index("SLAVE_OPTIONS:"))
+        following = re.search(r"(SLAVE|PORT)_OPTIONS:", text).start()
+        self.assertLess(ours, following)
         for word in ("uplink", "peer", *KEYS):
-            self.assertIn(word, text[ours:text.index("SLAVE_OPTIONS:")])
+            self.assertIn(word, text[ours:following])
 
     def test_modify(self):
         done = self.front("c", "m", "--help")

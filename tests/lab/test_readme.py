@@ -6,6 +6,8 @@ import re
 
 import labcase
 
+SYSTEMS = "machine"
+
 README = pathlib.Path(__file__).resolve().parents[2] / "README.md"
 
 

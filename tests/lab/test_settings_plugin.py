@@ -9,6 +9,7 @@ from profilefiles import DIRECTORY, GRAVE, NAME, NATIVE, RUN, STORED, UUID, File
 
 # The daemon has no sanitizers, without which a module that has them ends it.
 BUILD_KIND = "plain"
+SYSTEMS = "all"
 
 LAN = "10.10.10.10"
 MODULE = "libnm-settings-plugin-kvm-routed.so"

@@ -240,6 +240,8 @@ class Ending(unittest.TestCase):
 import sys, time
 sys.path.insert(0, sys.argv[1])
 from cec import Cec
+
+SYSTEMS = "machine"
 with Cec(keep=False) as cec:
     print(cec.directory, *(host.holder for host in cec.hosts()), flush=True)
     {action}

@@ -7,6 +7,8 @@ import re
 
 import labcase
 
+SYSTEMS = "all"
+
 FRONT = "/usr/sbin/nmcli"
 REAL = "/usr/bin/nmcli"
 

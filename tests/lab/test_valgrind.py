@@ -6,6 +6,7 @@ import labcase
 
 # Valgrind and the sanitizers do not work together.
 BUILD_KIND = "plain"
+SYSTEMS = "machine"
 
 NAME = "guests11"
 SERVICE = "/usr/libexec/nm-kvm-routed"

@@ -122,6 +122,23 @@ drop_filled_in(GKeyFile *profile, GKeyFile *before, const KvmrNmcliChange *chang
 
 /* ---- the real nmcli ---- */
 
+/* Newer ones warn before they fail, each in a line of its own. Returns: where the error begins */
+static const char *
+pass_warnings_on(const char *text)
+{
+    static const char warning[] = "Warning: ";
+    const char       *end;
+
+    while (g_str_has_prefix(text, warning) && (end = strchr(text, '\n'))) {
+        g_autofree char *line = g_strndup(text, (gsize) (end - text));
+        g_autofree char *shown = kvmr_printable(line);
+
+        (void) fprintf(stderr, "%s\n", shown);
+        text = end + 1;
+    }
+    return text;
+}
+
 /*
  * Offline, nmcli has nothing to fail at but what the user typed, whatever status it has for that.
  * Its message becomes one line, also where it shows a name with a line feed in it.
@@ -132,7 +149,7 @@ pass_on(const KvmrNmcliOutput *output)
     static const char writing[] = "Error: Error writing connection: ";
     g_autofree char  *utf8 = g_locale_to_utf8(output->err, -1, NULL, NULL, NULL);
     g_autofree char  *text = g_strchomp(g_strdup(utf8 ? utf8 : output->err));
-    g_autofree char  *line = kvmr_printable(text);
+    g_autofree char  *line = kvmr_printable(pass_warnings_on(text));
 
     if (g_str_has_prefix(line, writing))
         (void) kvmr_nmcli_fail(output->status, "%s", line + strlen(writing));
