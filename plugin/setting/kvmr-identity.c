@@ -103,6 +103,12 @@ read_uuid(GKeyFile *profile, char **uuid, GError **error)
         quoted);
 }
 
+char *
+kvmr_identity_derive_uuid(const char *uuid, const char *what)
+{
+    return derive_uuid(uuid, what);
+}
+
 gboolean
 kvmr_identity_read(KvmrIdentity *self, GKeyFile *profile, GError **error)
 {

@@ -24,6 +24,13 @@ typedef struct {
 gboolean kvmr_identity_read(KvmrIdentity *self, GKeyFile *profile, GError **error);
 void     kvmr_identity_clear(KvmrIdentity *self);
 
+/**
+ * kvmr_identity_derive_uuid: of something that belongs to the profile of @uuid
+ * @what: a word for it
+ * Returns: (transfer full)
+ */
+char *kvmr_identity_derive_uuid(const char *uuid, const char *what);
+
 /** kvmr_identity_mac: the guest interface's MAC: unicast, locally administered, always the same. */
 const char *kvmr_identity_mac(const KvmrIdentity *self, char *text);
 

@@ -115,9 +115,8 @@ verify_profile(GKeyFile *profile, GError **error)
 
 /* ---- what is added to it ---- */
 
-/* The user's value wins over @value; a key with nothing after "=" is none. */
-static gboolean
-set_default(
+gboolean
+kvmr_profile_set_default(
     GKeyFile *native, const char *section, const char *key, const char *value, GError **error)
 {
     g_autofree char *given = NULL;
@@ -143,34 +142,34 @@ set_mtu(GKeyFile *native, GError **error)
     return TRUE;
 }
 
-/* Whether the user has NM give the bridge a MAC of its own, in which case ours would be in the way
- */
-static gboolean
-read_cloned_mac(GKeyFile *native, gboolean *is_cloned, GError **error)
+gboolean
+kvmr_profile_read_cloned_mac(GKeyFile *native, char **mac, GError **error)
 {
     const char      *section;
-    g_autofree char *mac = NULL;
+    g_autofree char *text = NULL;
 
+    *mac = NULL;
     if (!kvmr_profile_ethernet_section(native, &section, error) ||
-        !kvmr_keyfile_get(native, section, "cloned-mac-address", &mac, error))
+        !kvmr_keyfile_get(native, section, "cloned-mac-address", &text, error))
         return FALSE;
-    *is_cloned = mac && !g_str_equal(mac, "preserve") && !g_str_equal(mac, "permanent");
+    if (text && !g_str_equal(text, "preserve") && !g_str_equal(text, "permanent"))
+        *mac = g_steal_pointer(&text);
     return TRUE;
 }
 
 static gboolean
-set_bridge(GKeyFile *native, const KvmrIdentity *identity, GError **error)
+make_bridge(GKeyFile *native, const KvmrIdentity *identity, GError **error)
 {
-    char     mac[KVMR_MAC_TEXT];
-    gboolean is_cloned;
+    char             mac[KVMR_MAC_TEXT];
+    g_autofree char *cloned = NULL;
 
-    if (!read_cloned_mac(native, &is_cloned, error))
+    if (!kvmr_profile_read_cloned_mac(native, &cloned, error))
         return FALSE;
-    if (!is_cloned &&
-        !set_default(
+    if (!cloned &&
+        !kvmr_profile_set_default(
             native, KVMR_SECTION_BRIDGE, "mac-address", kvmr_identity_mac(identity, mac), error))
         return FALSE;
-    return set_default(native, KVMR_SECTION_BRIDGE, "stp", "false", error);
+    return kvmr_profile_set_default(native, KVMR_SECTION_BRIDGE, "stp", "false", error);
 }
 
 static void
@@ -217,51 +216,71 @@ kvmr_profile_give_up(GKeyFile *native)
     g_key_file_set_string(native, KVMR_SECTION_USER, KVMR_PROFILE_GIVEN_UP, "yes");
 }
 
-static GKeyFile *
-make_native(GKeyFile           *profile,
+KvmrNativeProfile *
+kvmr_native_profile_new(const KvmrIdentity *identity, GKeyFile *keyfile)
+{
+    KvmrNativeProfile *self = g_new(KvmrNativeProfile, 1);
+
+    self->file_name = kvmr_identity_file_name(identity);
+    self->keyfile = keyfile;
+    return self;
+}
+
+/* What depends on the switch. @natives: where profiles beside that of the guest interface go */
+static gboolean
+make_switch(GKeyFile           *native,
             const KvmrIdentity *identity,
             const KvmrSetting  *setting,
+            GPtrArray          *natives,
             GError            **error)
+{
+    switch (setting->switch_kind) {
+    case KVMR_SWITCH_BRIDGE:
+        return make_bridge(native, identity, error);
+    case KVMR_SWITCH_OPENVSWITCH:
+        return kvmr_profile_make_ovs(native, identity, natives, error);
+    case KVMR_SWITCH_EXISTING:
+        break;
+    }
+    return TRUE; /* refused where the result is read */
+}
+
+static gboolean
+make_natives(GKeyFile           *profile,
+             const KvmrIdentity *identity,
+             const KvmrSetting  *setting,
+             GPtrArray          *natives,
+             GError            **error)
 {
     g_autoptr(GKeyFile) native = kvmr_keyfile_copy(profile);
 
-    g_key_file_set_string(native, KVMR_SECTION_CONNECTION, "type", KVMR_SECTION_BRIDGE);
+    g_ptr_array_add(natives, kvmr_native_profile_new(identity, g_key_file_ref(native)));
+    g_key_file_set_string(
+        native, KVMR_SECTION_CONNECTION, "type", kvmr_profile_native_type(setting->switch_kind));
     g_key_file_set_string(native, KVMR_SECTION_CONNECTION, "uuid", identity->uuid);
     (void) g_key_file_remove_group(native, KVMR_PROFILE_TYPE, NULL);
-    if (!set_mtu(native, error) || !set_bridge(native, identity, error) ||
-        !set_default(native, KVMR_SECTION_IPV4, "method", "manual", error) ||
-        !set_default(native, KVMR_SECTION_IPV6, "method", "disabled", error))
-        return NULL;
+    if (!set_mtu(native, error) || !make_switch(native, identity, setting, natives, error) ||
+        !kvmr_profile_set_default(native, KVMR_SECTION_IPV4, "method", "manual", error) ||
+        !kvmr_profile_set_default(native, KVMR_SECTION_IPV6, "method", "disabled", error))
+        return FALSE;
     kvmr_profile_put_setting(native, setting);
-    return g_steal_pointer(&native);
+    return TRUE;
 }
 
 GPtrArray *
 kvmr_profile_expand(GKeyFile *profile, GError **error)
 {
+    g_autoptr(GPtrArray) natives = g_ptr_array_new_with_free_func(free_native);
     g_auto(KvmrIdentity) identity = {NULL, NULL, NULL};
     g_autoptr(KvmrSetting) setting = NULL;
-    g_autoptr(GKeyFile) keyfile = NULL;
     g_autoptr(KvmrProfile) result = NULL;
-    KvmrNativeProfile *native;
-    GPtrArray         *natives;
 
     if (!verify_profile(profile, error) || !kvmr_identity_read(&identity, profile, error))
         return NULL;
     setting = read_setting(profile, error);
-    if (!setting)
-        return NULL;
-    keyfile = make_native(profile, &identity, setting, error);
-    if (!keyfile)
+    if (!setting || !make_natives(profile, &identity, setting, natives, error))
         return NULL;
     /* Whatever makes the result unfit is refused before anybody stores it. */
-    result = kvmr_profile_parse(keyfile, error);
-    if (!result)
-        return NULL;
-    native = g_new(KvmrNativeProfile, 1);
-    native->file_name = kvmr_identity_file_name(&identity);
-    native->keyfile = g_steal_pointer(&keyfile);
-    natives = g_ptr_array_new_with_free_func(free_native);
-    g_ptr_array_add(natives, native);
-    return natives;
+    result = kvmr_profile_parse(((KvmrNativeProfile *) natives->pdata[0])->keyfile, error);
+    return result ? g_steal_pointer(&natives) : NULL;
 }

@@ -158,25 +158,32 @@ read_setting(GKeyFile *native, GError **error)
     return NULL;
 }
 
-/* Profiles on Open vSwitch, and on interfaces that others create, come with a later version. */
+const char *
+kvmr_profile_native_type(KvmrSwitch kind)
+{
+    return kind == KVMR_SWITCH_OPENVSWITCH ? KVMR_SECTION_OVS_INTERFACE : KVMR_SECTION_BRIDGE;
+}
+
+/* Profiles on interfaces that others create come with a later version. */
 static gboolean
 verify_switch(const KvmrSetting *setting, GKeyFile *native, GError **error)
 {
+    const char      *wanted = kvmr_profile_native_type(setting->switch_kind);
     g_autofree char *type = NULL;
     g_autofree char *quoted = NULL;
 
-    if (setting->switch_kind != KVMR_SWITCH_BRIDGE)
-        return kvmr_error_invalid(
-            error,
-            _("kvm-routed.switch: “%s” is not supported in this version; use “bridge”"),
-            kvmr_switch_to_string(setting->switch_kind));
+    if (setting->switch_kind == KVMR_SWITCH_EXISTING)
+        return kvmr_error_invalid(error,
+                                  _("kvm-routed.switch: “%s” is not supported in this version; use "
+                                    "“bridge” or “openvswitch”"),
+                                  kvmr_switch_to_string(setting->switch_kind));
     if (!kvmr_keyfile_get(native, KVMR_SECTION_CONNECTION, "type", &type, error))
         return FALSE;
-    if (g_strcmp0(type, KVMR_SECTION_BRIDGE) == 0)
+    if (g_strcmp0(type, wanted) == 0)
         return TRUE;
     quoted = kvmr_text_quote(type ? type : "");
     return kvmr_error_invalid(
-        error, _("connection.type: %s is not “bridge”, as kvm-routed.switch says"), quoted);
+        error, _("connection.type: %s is not “%s”, as kvm-routed.switch says"), quoted, wanted);
 }
 
 /* Better no network than one whose guests wait for addresses in vain. */
@@ -257,20 +264,20 @@ read_connection(KvmrProfile *self, GKeyFile *native, GError **error)
     return TRUE;
 }
 
+/* NM sets a cloned MAC after the bridge's own; an Open vSwitch has no other. */
 static gboolean
 read_mac(KvmrProfile *self, GKeyFile *native, GError **error)
 {
     g_autofree char *cloned = NULL;
     g_autofree char *mac = NULL;
-    const char      *section;
 
-    if (!kvmr_profile_ethernet_section(native, &section, error) ||
-        !kvmr_keyfile_get(native, section, "cloned-mac-address", &cloned, error) ||
+    if (!kvmr_profile_read_cloned_mac(native, &cloned, error) ||
         !kvmr_keyfile_get(native, KVMR_SECTION_BRIDGE, "mac-address", &mac, error))
         return FALSE;
-    /* NM sets a cloned MAC after the bridge's own. */
     if (mac && !cloned)
         self->mac = g_ascii_strdown(mac, -1);
+    if (cloned && kvmr_identity_made_mac(self->uuid, cloned))
+        self->mac = g_ascii_strdown(cloned, -1);
     return TRUE;
 }
 

@@ -37,17 +37,27 @@ gboolean kvmr_profile_is_unexpanded(GKeyFile *profile);
  * @error: %KVMR_ERROR_INVALID with section, key, value and what was expected
  *
  * The one function that all doors use. The result's first element is the guest interface's profile:
- * of the base type of the switch, the setting as keys kvm-routed.* of [user]. Added where the user
- * did not say otherwise: stp=false; a bridge.mac-address derived from the UUID, so that the guests'
- * gateway never changes it (a bridge without one takes a port's); MTU 57344 (also for "auto" and
- * 0); ipv4.method=manual; ipv6.method=disabled, as the host would else take router advertisements
- * of guests. Sections and keys that the user gave pass through untouched, but for an explicit
- * contradiction, which is an error. An id, an interface name and at least one IPv4 address are
- * required; a missing UUID is derived from id and interface name. Same input, same output.
+ * of the base type of the switch, the setting as keys kvm-routed.* of [user]; with
+ * switch=openvswitch those of the port and of the bridge follow, with the sections [ovs-port] and
+ * [ovs-bridge]. Added where the user did not say otherwise: stp=false; a bridge.mac-address derived
+ * from the UUID, so that the guests' gateway never changes it (a bridge without one takes a
+ * port's); MTU 57344 (also for "auto" and 0); ipv4.method=manual; ipv6.method=disabled, as the host
+ * would else take router advertisements of guests. Sections and keys that the user gave pass
+ * through untouched, but for an explicit contradiction, which is an error. An id, an interface name
+ * and at least one IPv4 address are required; a missing UUID is derived from id and interface name.
+ * Same input, same output.
  *
  * Returns: (transfer full) (element-type KvmrNativeProfile)
  */
 GPtrArray *kvmr_profile_expand(GKeyFile *profile, GError **error);
+
+/**
+ * With switch=openvswitch, the bridge and the port have profiles too, of these UUIDs: they are
+ * nobody's without the one of the guest interface, @uuid.
+ * Returns: (transfer full)
+ */
+char *kvmr_profile_port_uuid(const char *uuid);
+char *kvmr_profile_bridge_uuid(const char *uuid);
 
 /**
  * kvmr_profile_get_pairs: the keys kvm-routed.* of a native profile's [user] section
