@@ -238,21 +238,40 @@ write_native(KvmrRunStore            *self,
     return TRUE;
 }
 
+static char *
+native_uuid(const KvmrProfileFile *file, guint i)
+{
+    const KvmrNativeProfile *native = file->natives->pdata[i];
+
+    return g_key_file_get_string(native->keyfile, KVMR_SECTION_CONNECTION, "uuid", NULL);
+}
+
+/* The first is the guest interface's. What users did to its switch alone counts, too. */
+static gboolean
+is_left_to_user(const KvmrStored *stored, guint i, const char *uuid, const KvmrNMProfilesDir *user)
+{
+    if (i == 0)
+        return stored->state == KVMR_STORED_CHANGED;
+    return kvmr_nm_profiles_dir_find(user, uuid) || kvmr_nm_profiles_dir_find_grave(user, uuid);
+}
+
 /* All of them or none: half a switch is none. What cannot be written is as it was before. */
 static gboolean
 write_natives(KvmrRunStore            *self,
               const KvmrNMProfilesDir *run,
-              const KvmrProfileFile   *file,
+              const KvmrNMProfilesDir *user,
+              const KvmrStored        *stored,
               GError                 **error)
 {
-    const guint before = self->changed->len;
+    const KvmrProfileFile *file = stored->file;
+    const guint            before = self->changed->len;
 
     for (guint i = 0; i < file->natives->len; i++) {
         const KvmrNativeProfile *native = file->natives->pdata[i];
-        g_autofree char         *uuid = g_key_file_get_string(
-            native->keyfile, KVMR_SECTION_CONNECTION, "uuid", NULL);
+        g_autofree char         *uuid = native_uuid(file, i);
 
-        if (write_native(self, run, file, native->keyfile, uuid, error))
+        if (is_left_to_user(stored, i, uuid, user) ||
+            write_native(self, run, file, native->keyfile, uuid, error))
             continue;
         for (guint j = before; j < self->changed->len; j++) {
             const char *path = self->changed->pdata[j];
@@ -266,19 +285,35 @@ write_natives(KvmrRunStore            *self,
 }
 
 static void
-put_in_use(KvmrRunStore *self, const KvmrNMProfilesDir *run, KvmrStored *stored)
+put_in_use(KvmrRunStore            *self,
+           const KvmrNMProfilesDir *run,
+           const KvmrNMProfilesDir *user,
+           KvmrStored              *stored)
 {
     g_autoptr(GError) error = NULL;
 
-    if (write_natives(self, run, stored->file, &error))
+    if (write_natives(self, run, user, stored, &error))
         return;
     stored->state = KVMR_STORED_FAILED;
+    g_free(stored->message);
     stored->message = g_strdup_printf(_("%s: not used: %s"), stored->file->path, error->message);
+}
+
+static gboolean
+has_native(const KvmrStored *stored, const char *uuid, const KvmrNMProfilesDir *user)
+{
+    for (guint i = 0; i < stored->file->natives->len; i++) {
+        g_autofree char *own = native_uuid(stored->file, i);
+
+        if (g_strcmp0(own, uuid) == 0)
+            return !is_left_to_user(stored, i, own, user);
+    }
+    return FALSE;
 }
 
 /* Whether a profile that was made of a file is still to be there. */
 static gboolean
-is_wanted(const KvmrRunStore *self, const KvmrNMProfile *profile)
+is_wanted(const KvmrRunStore *self, const KvmrNMProfile *profile, const KvmrNMProfilesDir *user)
 {
     for (guint i = 0; i < self->stored->len; i++) {
         const KvmrStored *stored = self->stored->pdata[i];
@@ -287,27 +322,19 @@ is_wanted(const KvmrRunStore *self, const KvmrNMProfile *profile)
             continue;
         if (stored->state == KVMR_STORED_REFUSED || stored->state == KVMR_STORED_FAILED)
             return TRUE; /* the last one that was valid */
-        for (guint j = 0; stored->state == KVMR_STORED_IN_USE && j < stored->file->natives->len;
-             j++) {
-            const KvmrNativeProfile *native = stored->file->natives->pdata[j];
-            g_autofree char         *uuid = g_key_file_get_string(
-                native->keyfile, KVMR_SECTION_CONNECTION, "uuid", NULL);
-
-            if (g_strcmp0(uuid, profile->uuid) == 0)
-                return TRUE;
-        }
+        return stored->state != KVMR_STORED_DELETED && has_native(stored, profile->uuid, user);
     }
     return FALSE;
 }
 
 static void
-remove_others(KvmrRunStore *self, const KvmrNMProfilesDir *run)
+remove_others(KvmrRunStore *self, const KvmrNMProfilesDir *run, const KvmrNMProfilesDir *user)
 {
     for (guint i = 0; i < run->profiles->len; i++) {
         const KvmrNMProfile *profile = run->profiles->pdata[i];
         g_autofree char     *name = g_path_get_basename(profile->path);
 
-        if (!profile->made_of || !g_str_has_prefix(name, PREFIX) || is_wanted(self, profile))
+        if (!profile->made_of || !g_str_has_prefix(name, PREFIX) || is_wanted(self, profile, user))
             continue;
         if (g_unlink(profile->path) == 0)
             g_ptr_array_add(self->changed, g_strdup(profile->path));
@@ -342,10 +369,10 @@ kvmr_run_store_update(KvmrRunStore *self, GError **error)
     for (guint i = 0; i < self->stored->len; i++) {
         KvmrStored *stored = self->stored->pdata[i];
 
-        if (stored->state == KVMR_STORED_IN_USE)
-            put_in_use(self, run, stored);
+        if (stored->state == KVMR_STORED_IN_USE || stored->state == KVMR_STORED_CHANGED)
+            put_in_use(self, run, user, stored);
     }
-    remove_others(self, run);
+    remove_others(self, run, user);
     say_that_it_stays(self, run);
     return TRUE;
 }

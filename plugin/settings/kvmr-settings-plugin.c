@@ -35,59 +35,15 @@ typedef struct {
 G_MODULE_EXPORT const char       *g_module_check_init(GModule *module);
 G_MODULE_EXPORT NMSettingsPlugin *nm_settings_plugin_factory(void);
 
-/* ---- deleted by users ---- */
-
-static gboolean
-is_there(const KvmrRunStore *store, const KvmrProfileFile *file)
-{
-    g_autofree char *path = kvmr_run_store_path(store, file->identity.uuid);
-
-    return g_file_test(path, G_FILE_TEST_EXISTS);
-}
-
-/*
- * The daemon keeps in mind that a user deleted a profile if it cannot remove its file. What is in
- * /run it can, but it would be made again of the same file.
- */
-static void
-on_connection_removed(GDBusConnection *bus,
-                      const char      *sender,
-                      const char      *path,
-                      const char      *interface,
-                      const char      *signal,
-                      GVariant        *parameters,
-                      gpointer         user_data)
-{
-    KvmrSettingsPlugin *self = user_data;
-
-    if (!kvmr_run_store_look(self->store, NULL))
-        return;
-    for (guint i = 0; i < self->store->stored->len; i++) {
-        const KvmrStored      *stored = self->store->stored->pdata[i];
-        const KvmrProfileFile *file = stored->file;
-        g_autoptr(GError) error = NULL;
-
-        if (stored->state != KVMR_STORED_IN_USE ||
-            !g_hash_table_contains(self->known, file->identity.uuid) || is_there(self->store, file))
-            continue;
-        g_hash_table_remove(self->known, file->identity.uuid);
-        if (kvmr_run_store_bury(self->store, file->identity.uuid, &error))
-            g_message(_("kvm-routed: %s: its connection was deleted, and stays so though the file "
-                        "is still there; remove the file, or, to use it again, remove %s/%s%s and "
-                        "run: nmcli connection reload"),
-                      file->path,
-                      self->store->user,
-                      file->identity.uuid,
-                      KVMR_GRAVE_SUFFIX);
-        else
-            g_warning(_("kvm-routed: %s: its connection was deleted, but will be there again, as "
-                        "that cannot be kept in mind: %s; remove the file"),
-                      file->path,
-                      error->message);
-    }
-}
-
 /* ---- files into profiles ---- */
+
+static void on_connection_removed(GDBusConnection *bus,
+                                  const char      *sender,
+                                  const char      *path,
+                                  const char      *interface,
+                                  const char      *signal,
+                                  GVariant        *parameters,
+                                  gpointer         user_data);
 
 /* @bus: (transfer full) */
 static void
@@ -220,6 +176,70 @@ update_and_log(KvmrSettingsPlugin *self)
     }
     for (guint i = 0; i < self->store->stored->len; i++)
         log_stored(self->store->stored->pdata[i]);
+}
+
+/* ---- deleted by users ---- */
+
+static gboolean
+is_there(const KvmrRunStore *store, const KvmrProfileFile *file)
+{
+    g_autofree char *path = kvmr_run_store_path(store, file->identity.uuid);
+
+    return g_file_test(path, G_FILE_TEST_EXISTS);
+}
+
+/*
+ * The daemon keeps in mind that a user deleted a profile if it cannot remove its file. What is in
+ * /run it can, but it would be made again of the same file.
+ */
+static void
+bury(KvmrSettingsPlugin *self, const KvmrProfileFile *file)
+{
+    g_autoptr(GError) error = NULL;
+
+    g_hash_table_remove(self->known, file->identity.uuid);
+    if (kvmr_run_store_bury(self->store, file->identity.uuid, &error))
+        g_message(_("kvm-routed: %s: its connection was deleted, and stays so though the file is "
+                    "still there; remove the file, or, to use it again, remove %s/%s%s and run: "
+                    "nmcli connection reload"),
+                  file->path,
+                  self->store->user,
+                  file->identity.uuid,
+                  KVMR_GRAVE_SUFFIX);
+    else
+        g_warning(_("kvm-routed: %s: its connection was deleted, but will be there again, as that "
+                    "cannot be kept in mind: %s; remove the file"),
+                  file->path,
+                  error->message);
+}
+
+static void
+on_connection_removed(GDBusConnection *bus,
+                      const char      *sender,
+                      const char      *path,
+                      const char      *interface,
+                      const char      *signal,
+                      GVariant        *parameters,
+                      gpointer         user_data)
+{
+    KvmrSettingsPlugin *self = user_data;
+    gboolean            buried = FALSE;
+
+    if (!kvmr_run_store_look(self->store, NULL))
+        return;
+    for (guint i = 0; i < self->store->stored->len; i++) {
+        const KvmrStored      *stored = self->store->stored->pdata[i];
+        const KvmrProfileFile *file = stored->file;
+
+        if (stored->state != KVMR_STORED_IN_USE ||
+            !g_hash_table_contains(self->known, file->identity.uuid) || is_there(self->store, file))
+            continue;
+        bury(self, file);
+        buried = TRUE;
+    }
+    /* The profiles of its switch go, too. */
+    if (buried && update(self, NULL))
+        tell_changes(self);
 }
 
 /* ---- the daemon's calls ---- */

@@ -343,10 +343,21 @@ class Lpar(Host):
     def attach_guests(self, switch=None):
         """Plug the guests into the switch; those that are in it already stay untouched."""
         switch = switch or self.switch
-        self.wait_for(lambda: self.link(switch), 10, f"{switch} exists")
+        # The one of before may be there still, about to go.
+        self.wait_for(lambda: self._attach(switch), 10, f"guests in {switch}")
+
+    def _attach(self, switch):
         masters = {link["ifname"]: link.get("master") for link in self.ip("link", "show")}
-        self.ip_batch([f"link set {guest.port} master {switch} up"
-                       for guest in self.guests.values() if masters[guest.port] != switch])
+        if switch not in masters:
+            return False
+        try:
+            self.ip_batch([f"link set {guest.port} master {switch} up"
+                           for guest in self.guests.values() if masters[guest.port] != switch])
+        except LabError:
+            if self.link(switch):
+                raise
+            return False
+        return True
 
     def detach_guests(self):
         self.ip_batch([f"link set {guest.port} nomaster down" for guest in self.guests.values()])

@@ -1,10 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Files with type=kvm-routed in an LPAR, and which plugins its NetworkManager loads."""
 
+import pathlib
 import re
+import sysconfig
 
 import labcase
 
+PLUGINS = f"/usr/lib/{sysconfig.get_config_var('MULTIARCH')}/NetworkManager"
+MODULE = "libnm-settings-plugin-kvm-routed.so"
 DIRECTORY = "/etc/NetworkManager/kvm-routed"
 RUN = "/run/NetworkManager/system-connections"
 STORED = "/etc/NetworkManager/system-connections"
@@ -25,8 +29,21 @@ class FilesCase(labcase.LabCase):
         cls.lpar = cls.cec["lpar11"]
         cls.guest = cls.cec["lpar11/guest1"]
         cls.addClassCleanup(cls.end)
+        cls.install_module()
         cls.configure(cls.plugins)
         cls.lpar.restart_nm()
+
+    @classmethod
+    def module(cls):
+        """Where the LPAR's NetworkManager looks for the settings plugin."""
+        version = cls.lpar.run("NetworkManager", "--version").stdout.strip()
+        return f"{PLUGINS}/{version}/{MODULE}"
+
+    @classmethod
+    def install_module(cls):
+        """The product has it where the NetworkManager is that it was built with."""
+        built, = pathlib.Path(cls.lpar.product).glob(f".{PLUGINS}/*/{MODULE}")
+        cls.lpar.run("install", "-D", "-m", "755", str(built), cls.module())
 
     @classmethod
     def configure(cls, plugins, more=""):

@@ -5,14 +5,14 @@ import json
 import pathlib
 
 import labcase
-from profilefiles import DIRECTORY, GRAVE, NAME, NATIVE, RUN, STORED, UUID, FilesCase
+import product
+from profilefiles import DIRECTORY, GRAVE, MODULE, NAME, NATIVE, PLUGINS, RUN, STORED, UUID, FilesCase
 
 # The daemon has no sanitizers, without which a module that has them ends it.
 BUILD_KIND = "plain"
 SYSTEMS = "all"
 
 LAN = "10.10.10.10"
-MODULE = "libnm-settings-plugin-kvm-routed.so"
 
 # A whole word of a file becomes another of the same length.
 REPLACE = """\
@@ -23,13 +23,6 @@ data = open(path, "rb").read()
 assert old in data and len(old) == len(new)
 open(path, "wb").write(data.replace(old, new))
 """
-
-
-def module(lpar):
-    """Where the module is in an LPAR."""
-    found = list(pathlib.Path(lpar.product).glob(f"usr/lib/*/NetworkManager/*/{MODULE}"))
-    assert len(found) == 1, found
-    return "/" + str(found[0].relative_to(lpar.product))
 
 
 class Orders:
@@ -217,7 +210,7 @@ class Broken(FilesCase):
 
     def change_module(self, *pairs):
         """The module with other words in it, as if it or the daemon were another version."""
-        path = module(self.lpar)
+        path = self.module()
         self.addCleanup(self.lpar.run, "mv", "/run/module", path)
         self.lpar.run("cp", "-p", path, "/run/module")
         for old, new in pairs:
@@ -238,7 +231,7 @@ class Broken(FilesCase):
         self.assertEqual(self.profiles(), {})
 
     def test_no_module(self):
-        path = module(self.lpar)
+        path = self.module()
         self.addCleanup(self.lpar.run, "mv", "/run/module", path)
         self.lpar.run("mv", path, "/run/module")
         self.restart()
@@ -331,8 +324,8 @@ class Status(FilesCase):
 class Module(FilesCase):
     def test_exports_and_needs(self):
         """Two functions; of the daemon one symbol, without which it does too; no libnm."""
-        path = f"{self.lpar.product}{module(self.lpar)}"
-        lines = self.lpar.run("nm", "-D", path).stdout.splitlines()
+        path, = pathlib.Path(self.lpar.product).glob(f".{PLUGINS}/*/{MODULE}")
+        lines = product.run(["nm", "-D", path]).splitlines()
         words = [line.split()[-2:] for line in lines]
         self.assertEqual({name for kind, name in words if kind in "TDBR"},
                          {"g_module_check_init", "nm_settings_plugin_factory"})
@@ -340,7 +333,10 @@ class Module(FilesCase):
                          ["nm_settings_plugin_get_type"])
         self.assertEqual([name for kind, name in words if kind == "U" and name.startswith("nm_")],
                          [])
-        self.assertNotIn("libnm", self.lpar.run("readelf", "-d", path).stdout.replace(MODULE, ""))
+        needed = [line for line in product.run(["readelf", "-d", path]).splitlines()
+                  if "(NEEDED)" in line]
+        self.assertTrue(needed)
+        self.assertEqual([line for line in needed if "libnm" in line], [])
 
 
 if __name__ == "__main__":

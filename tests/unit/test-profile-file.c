@@ -502,6 +502,45 @@ test_deleted_by_user(Fixture *fixture, gconstpointer data)
     stored(fixture, 0, KVMR_STORED_IN_USE);
 }
 
+/* Three profiles; the user changes that of the interface, and then that of the bridge. */
+static void
+test_open_vswitch(Fixture *fixture, gconstpointer data)
+{
+    g_autofree char *path = NULL;
+    g_autofree char *bridge = NULL;
+    g_autofree char *bridge_path = NULL;
+    g_autofree char *moved = g_build_filename(fixture->user, "guests11.nmconnection", NULL);
+    g_autofree char *moved_bridge = g_build_filename(fixture->user, "bridge.nmconnection", NULL);
+
+    put(fixture->files,
+        "a.nmconnection",
+        "[connection]\nid=g\nuuid=" UUID "\ntype=kvm-routed\ninterface-name=br\n"
+        "[kvm-routed]\nswitch=openvswitch\nuplinks=osa0\n[ipv4]\naddress1=10.1.1.1/24\n");
+    update(fixture);
+    stored(fixture, 0, KVMR_STORED_IN_USE);
+    g_assert_cmpuint(count_files(fixture->run), ==, 3);
+    path = native_path(fixture);
+    bridge = kvmr_profile_bridge_uuid(UUID);
+    bridge_path = kvmr_run_store_path(fixture->store, bridge);
+
+    g_assert_cmpint(g_rename(path, moved), ==, 0);
+    update(fixture);
+    stored(fixture, 0, KVMR_STORED_CHANGED);
+    g_assert_cmpuint(fixture->store->changed->len, ==, 0);
+    g_assert_cmpuint(count_files(fixture->run), ==, 2);
+
+    g_assert_cmpint(g_rename(bridge_path, moved_bridge), ==, 0);
+    update(fixture);
+    g_assert_cmpuint(count_files(fixture->run), ==, 1);
+
+    /* Without the interface, they are nobody's. */
+    g_assert_cmpint(g_unlink(moved), ==, 0);
+    g_assert_true(kvmr_run_store_bury(fixture->store, UUID, NULL));
+    update(fixture);
+    stored(fixture, 0, KVMR_STORED_DELETED);
+    g_assert_cmpuint(count_files(fixture->run), ==, 0);
+}
+
 static void
 test_foreign_files(Fixture *fixture, gconstpointer data)
 {
@@ -630,6 +669,7 @@ main(int argc, char **argv)
         {"/run-store/changed-by-user", test_changed_by_user},
         {"/run-store/changed-till-boot", test_changed_till_boot},
         {"/run-store/deleted-by-user", test_deleted_by_user},
+        {"/run-store/open-vswitch", test_open_vswitch},
         {"/run-store/foreign-files", test_foreign_files},
         {"/run-store/same-uuid-in-run", test_same_uuid_in_run},
         {"/run-store/look", test_look},

@@ -25,6 +25,8 @@ run(const KvmrNmcliWords *words)
         return kvmr_nmcli_show(words);
     case KVMR_NMCLI_UP:
         return kvmr_nmcli_up(words);
+    case KVMR_NMCLI_DELETE:
+        return kvmr_nmcli_delete(words);
     case KVMR_NMCLI_OTHER:
         break;
     }

@@ -120,7 +120,7 @@ store(const KvmrNmcliChange *change, GKeyFile *profile)
     if (!natives)
         return kvmr_nmcli_fail_with(error);
     nm = kvmr_nm_new(&error);
-    if (!nm)
+    if (!nm || (natives->len > 1 && !kvmr_nm_verify_ovs(nm, &error)))
         return kvmr_nmcli_fail_with(error);
     if (!change->has_id) {
         g_ptr_array_unref(natives);

@@ -31,7 +31,7 @@ describe_type(void)
           "                  [hipersockets <interfaces>]\n"
           "                  [peer \"<subnet> <gateway>[, ...]\"]\n"
           "                  [masquerade <interfaces into foreign networks>]\n"
-          "                  [switch bridge]\n"
+          "                  [switch bridge|openvswitch]\n"
           "                  with ifname and ip4; its properties kvm-routed.* are:\n"
           "                  %s\n"
           "                  see nm-settings-kvm-routed(5)\n"

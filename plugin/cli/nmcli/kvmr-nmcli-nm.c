@@ -439,3 +439,65 @@ kvmr_nm_update(
                  error);
     return reply != NULL;
 }
+
+gboolean
+kvmr_nm_delete(KvmrNm *self, const char *path, GError **error)
+{
+    g_autoptr(GError) local = NULL;
+    g_autoptr(GVariant) reply = call(self,
+                                     path,
+                                     NM_DBUS_INTERFACE_SETTINGS_CONNECTION,
+                                     "Delete",
+                                     NULL,
+                                     "()",
+                                     TIMEOUT_CHANGE,
+                                     &local);
+
+    if (reply || g_error_matches(local, G_DBUS_ERROR, G_DBUS_ERROR_UNKNOWN_METHOD) ||
+        g_error_matches(local, G_DBUS_ERROR, G_DBUS_ERROR_UNKNOWN_OBJECT))
+        return TRUE;
+    g_propagate_error(error, g_steal_pointer(&local));
+    return FALSE;
+}
+
+/* Before 1.24 it does not tell; then NetworkManager itself says what it lacks, at the activation.
+ */
+static gboolean
+lacks_ovs(GVariant *capabilities)
+{
+    gsize          count = 0;
+    const guint32 *values = g_variant_get_fixed_array(capabilities, &count, sizeof(guint32));
+
+    for (gsize i = 0; i < count; i++) {
+        if (values[i] == NM_CAPABILITY_OVS)
+            return FALSE;
+    }
+    return TRUE;
+}
+
+gboolean
+kvmr_nm_verify_ovs(KvmrNm *self, GError **error)
+{
+    g_autoptr(GVariant) reply = call(self,
+                                     NM_DBUS_PATH,
+                                     "org.freedesktop.DBus.Properties",
+                                     "Get",
+                                     g_variant_new("(ss)", NM_DBUS_INTERFACE, "Capabilities"),
+                                     "(v)",
+                                     TIMEOUT_READ,
+                                     error);
+    g_autoptr(GVariant) value = NULL;
+
+    if (!reply)
+        return FALSE;
+    g_variant_get(reply, "(v)", &value);
+    if (!g_variant_is_of_type(value, G_VARIANT_TYPE("au")) || !lacks_ovs(value))
+        return TRUE;
+    g_set_error_literal(error,
+                        KVMR_ERROR,
+                        KVMR_ERROR_NETWORK_MANAGER,
+                        _("kvm-routed.switch: this NetworkManager knows no Open vSwitch: install "
+                          "its package NetworkManager-ovs (Debian: network-manager-ovs), and "
+                          "restart it; or use “bridge”"));
+    return FALSE;
+}

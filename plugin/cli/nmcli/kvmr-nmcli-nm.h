@@ -71,5 +71,14 @@ gboolean kvmr_nm_add(KvmrNm *self, GPtrArray *keyfiles, gboolean in_memory, GErr
 gboolean kvmr_nm_update(
     KvmrNm *self, const char *path, GKeyFile *keyfile, gboolean in_memory, GError **error);
 
+/** Deletes a stored profile; one that is gone already is no error. */
+gboolean kvmr_nm_delete(KvmrNm *self, const char *path, GError **error);
+
+/**
+ * kvmr_nm_verify_ovs: that NetworkManager has its plugin for Open vSwitch
+ * @error: %KVMR_ERROR_NETWORK_MANAGER, with the package that has it
+ */
+gboolean kvmr_nm_verify_ovs(KvmrNm *self, GError **error);
+
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(KvmrNm, kvmr_nm_free)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(KvmrNmProfile, kvmr_nm_profile_free)

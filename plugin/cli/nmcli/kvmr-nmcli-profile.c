@@ -11,10 +11,13 @@
 #include "setting/kvmr-profile.h"
 #include "setting/kvmr-text.h"
 
-#define CONNECTION "connection"
-#define IPV4       "ipv4"
-#define IPV6       "ipv6"
-#define METHOD     "method"
+#define CONNECTION    "connection"
+#define OVS_BRIDGE    "ovs-bridge"
+#define OVS_INTERFACE "ovs-interface"
+#define OVS_PORT      "ovs-port"
+#define IPV4          "ipv4"
+#define IPV6          "ipv6"
+#define METHOD        "method"
 
 /* ---- the two parts of a profile ---- */
 
@@ -116,7 +119,8 @@ drop_filled_in(GKeyFile *profile, GKeyFile *before, const KvmrNmcliChange *chang
         (void) g_key_file_remove_group(profile, IPV6, NULL);
     drop_empty_groups(profile, before);
     /* Left out of a keyfile, as it is a bridge's default; it is not that of our type. */
-    if (change->has_stp && !g_key_file_has_key(profile, KVMR_NMCLI_NATIVE_TYPE, "stp", NULL))
+    if (change->has_stp && g_key_file_has_group(profile, KVMR_NMCLI_NATIVE_TYPE) &&
+        !g_key_file_has_key(profile, KVMR_NMCLI_NATIVE_TYPE, "stp", NULL))
         g_key_file_set_boolean(profile, KVMR_NMCLI_NATIVE_TYPE, "stp", TRUE);
 }
 
@@ -183,11 +187,11 @@ add_words(GPtrArray *words, const char *const *more)
 /* ---- add ---- */
 
 static int
-verify_type(GKeyFile *profile)
+verify_type(GKeyFile *profile, const char *wanted)
 {
     g_autofree char *type = g_key_file_get_string(profile, CONNECTION, "type", NULL);
 
-    if (g_strcmp0(type, KVMR_NMCLI_NATIVE_TYPE) == 0)
+    if (g_strcmp0(type, wanted) == 0)
         return KVMR_NMCLI_EXIT_OK;
     return kvmr_nmcli_fail(
         KVMR_NMCLI_EXIT_USAGE, _("the type is given twice, as kvm-routed and as %s"), type);
@@ -203,13 +207,136 @@ set_default_id(GKeyFile *profile)
     g_key_file_set_string(profile, CONNECTION, "id", id);
 }
 
-int
-kvmr_nmcli_profile_add(const KvmrNmcliChange *change, GKeyFile **profile)
+/* Properties of the profile of type @type that is a part of an Open vSwitch. */
+static gboolean
+is_part_property(const char *property, const char *type)
+{
+    const char *name = property + strspn(property, "+-");
+
+    return g_str_has_prefix(name, type) && name[strlen(type)] == '.';
+}
+
+/* The words of @all that are @type's; @rest has the others then. */
+static GPtrArray *
+take_part(GPtrArray *all, const char *type, GPtrArray *rest)
+{
+    GPtrArray *words = kvmr_nmcli_words_new();
+
+    for (guint i = 0; i < all->len; i += 2) {
+        GPtrArray *to = is_part_property(all->pdata[i], type) ? words : rest;
+
+        g_ptr_array_add(to, all->pdata[i]);
+        if (i + 1 < all->len)
+            g_ptr_array_add(to, all->pdata[i + 1]);
+    }
+    return words;
+}
+
+/* nmcli's checks of them, in a profile that they are for; only their section is of interest. */
+static int
+ask_part(GPtrArray *properties, const char *type, GKeyFile *native)
+{
+    const char *const begin[] = {
+        "--offline", "connection", "add", "type", type, "ifname", "br", "con-name", "br", NULL};
+    static const char *const port[] = {
+        "connection.master", "br", "connection.slave-type", "ovs-bridge", NULL};
+    g_autoptr(GPtrArray) words = kvmr_nmcli_words_new();
+    g_autoptr(GKeyFile) part = NULL;
+    g_auto(GStrv) keys = NULL;
+    int status;
+
+    if (properties->len == 0)
+        return KVMR_NMCLI_EXIT_OK;
+    add_words(words, begin);
+    if (strcmp(type, OVS_PORT) == 0)
+        add_words(words, port);
+    for (guint i = 0; i < properties->len; i++)
+        g_ptr_array_add(words, properties->pdata[i]);
+    status = ask_real(words, NULL, &part);
+    if (status != KVMR_NMCLI_EXIT_OK)
+        return status;
+    keys = g_key_file_get_keys(part, type, NULL, NULL);
+    for (guint i = 0; keys && keys[i]; i++) {
+        g_autofree char *value = g_key_file_get_value(part, type, keys[i], NULL);
+
+        g_key_file_set_value(native, type, keys[i], value);
+    }
+    return KVMR_NMCLI_EXIT_OK;
+}
+
+/* nmcli has no interface without a port; expand() gives it the one that it is to have. */
+static void
+drop_port(GKeyFile *native)
+{
+    static const char *const keys[] = {"master", "slave-type", "controller", "port-type"};
+
+    for (guint i = 0; i < G_N_ELEMENTS(keys); i++)
+        (void) g_key_file_remove_key(native, CONNECTION, keys[i], NULL);
+}
+
+static int
+add_ovs(const KvmrNmcliChange *change, GKeyFile **native)
+{
+    static const char *const begin[] = {"--offline",
+                                        "connection",
+                                        "add",
+                                        "type",
+                                        OVS_INTERFACE,
+                                        "connection.master",
+                                        "br",
+                                        "connection.slave-type",
+                                        OVS_PORT,
+                                        NULL};
+    g_autoptr(GPtrArray) without_bridge = kvmr_nmcli_words_new();
+    g_autoptr(GPtrArray) rest = kvmr_nmcli_words_new();
+    g_autoptr(GPtrArray) bridge = take_part(change->native, OVS_BRIDGE, without_bridge);
+    g_autoptr(GPtrArray) port = take_part(without_bridge, OVS_PORT, rest);
+    g_autoptr(GPtrArray) words = kvmr_nmcli_words_new();
+    int status;
+
+    for (guint i = 0; i < rest->len; i += 2) {
+        if (is_part_property(rest->pdata[i], OVS_BRIDGE) ||
+            g_str_has_prefix(rest->pdata[i], "connection.master") ||
+            g_str_has_prefix(rest->pdata[i], "connection.slave") ||
+            strcmp(rest->pdata[i], "master") == 0)
+            return kvmr_nmcli_fail(KVMR_NMCLI_EXIT_USAGE,
+                                   _("%s: the guest interface gets a port and a bridge of its own"),
+                                   (const char *) rest->pdata[i]);
+    }
+    add_words(words, begin);
+    for (guint i = 0; i < rest->len; i++)
+        g_ptr_array_add(words, rest->pdata[i]);
+    status = ask_real(words, NULL, native);
+    if (status == KVMR_NMCLI_EXIT_OK)
+        status = verify_type(*native, OVS_INTERFACE);
+    if (status == KVMR_NMCLI_EXIT_OK)
+        status = ask_part(bridge, OVS_BRIDGE, *native);
+    if (status == KVMR_NMCLI_EXIT_OK)
+        status = ask_part(port, OVS_PORT, *native);
+    if (status == KVMR_NMCLI_EXIT_OK)
+        drop_port(*native);
+    return status;
+}
+
+static int
+add_bridge(const KvmrNmcliChange *change, GKeyFile **native)
 {
     static const char *const begin[] = {
         "--offline", "connection", "add", "type", KVMR_NMCLI_NATIVE_TYPE, NULL};
-    g_autoptr(KvmrSetting) setting = kvmr_setting_new();
     g_autoptr(GPtrArray) words = kvmr_nmcli_words_new();
+    int status;
+
+    add_words(words, begin);
+    for (guint i = 0; i < change->native->len; i++)
+        g_ptr_array_add(words, change->native->pdata[i]);
+    status = ask_real(words, NULL, native);
+    return status == KVMR_NMCLI_EXIT_OK ? verify_type(*native, KVMR_NMCLI_NATIVE_TYPE) : status;
+}
+
+int
+kvmr_nmcli_profile_add(const KvmrNmcliChange *change, GKeyFile **profile)
+{
+    g_autoptr(KvmrSetting) setting = kvmr_setting_new();
     g_autoptr(GKeyFile) native = NULL;
     g_autoptr(GError) error = NULL;
     int status;
@@ -221,14 +348,12 @@ kvmr_nmcli_profile_add(const KvmrNmcliChange *change, GKeyFile **profile)
         return kvmr_nmcli_fail(KVMR_NMCLI_EXIT_USAGE,
                                _("'ifname' argument is required: the name of the guests' switch, "
                                  "such as br-ex."));
-    add_words(words, begin);
-    for (guint i = 0; i < change->native->len; i++)
-        g_ptr_array_add(words, change->native->pdata[i]);
-    status = ask_real(words, NULL, &native);
-    if (status == KVMR_NMCLI_EXIT_OK)
-        status = verify_type(native);
-    if (status != KVMR_NMCLI_EXIT_OK)
+    status = setting->switch_kind == KVMR_SWITCH_OPENVSWITCH ? add_ovs(change, &native)
+                                                             : add_bridge(change, &native);
+    if (status != KVMR_NMCLI_EXIT_OK) {
+        g_clear_pointer(&native, g_key_file_unref);
         return status;
+    }
     drop_filled_in(native, NULL, change);
     put_setting(native, setting, TRUE);
     if (!change->has_id)
@@ -266,6 +391,49 @@ change_setting(GKeyFile *before, const KvmrNmcliChange *change, GError **error)
     return g_steal_pointer(&setting);
 }
 
+/* What nmcli can read in place of our type. */
+static void
+set_native_type(GKeyFile *part)
+{
+    g_autofree char *kind = g_key_file_get_string(part, KVMR_PROFILE_TYPE, "switch", NULL);
+
+    if (g_strcmp0(kind, kvmr_switch_to_string(KVMR_SWITCH_OPENVSWITCH)) != 0) {
+        g_key_file_set_string(part, CONNECTION, "type", KVMR_NMCLI_NATIVE_TYPE);
+        return;
+    }
+    g_key_file_set_string(part, CONNECTION, "type", OVS_INTERFACE);
+    g_key_file_set_string(part, CONNECTION, "master", "br");
+    g_key_file_set_string(part, CONNECTION, "slave-type", OVS_PORT);
+}
+
+static void
+copy_parts(GKeyFile *from, GKeyFile *to)
+{
+    static const char *const sections[] = {OVS_BRIDGE, OVS_PORT};
+
+    for (guint i = 0; i < G_N_ELEMENTS(sections); i++) {
+        g_auto(GStrv) keys = g_key_file_get_keys(from, sections[i], NULL, NULL);
+
+        for (guint j = 0; keys && keys[j]; j++) {
+            g_autofree char *value = g_key_file_get_value(from, sections[i], keys[j], NULL);
+
+            g_key_file_set_value(to, sections[i], keys[j], value);
+        }
+    }
+}
+
+/* Sections that nmcli would not read in the profile of an interface. Returns: (transfer full) */
+static GKeyFile *
+hide_parts(GKeyFile *part)
+{
+    GKeyFile *hidden = g_key_file_new();
+
+    copy_parts(part, hidden);
+    (void) g_key_file_remove_group(part, OVS_BRIDGE, NULL);
+    (void) g_key_file_remove_group(part, OVS_PORT, NULL);
+    return hidden;
+}
+
 /* The native part of @before, as nmcli changes it. */
 static int
 change_native(GKeyFile *before, const KvmrNmcliChange *change, GKeyFile **native)
@@ -273,22 +441,26 @@ change_native(GKeyFile *before, const KvmrNmcliChange *change, GKeyFile **native
     static const char *const begin[] = {"--offline", "connection", "modify", NULL};
     g_autoptr(GPtrArray) words = kvmr_nmcli_words_new();
     g_autoptr(GKeyFile) part = g_key_file_new();
+    g_autoptr(GKeyFile) hidden = NULL;
     g_autofree char *text = g_key_file_to_data(before, NULL, NULL);
     g_autofree char *id = NULL;
     int              status;
 
     (void) g_key_file_load_from_data(part, text, strlen(text), G_KEY_FILE_KEEP_COMMENTS, NULL);
     if (is_unexpanded(part)) {
-        g_key_file_set_string(part, CONNECTION, "type", KVMR_NMCLI_NATIVE_TYPE);
+        set_native_type(part);
         /* nmcli does not read a profile without it. */
         if (!g_key_file_has_key(part, IPV4, METHOD, NULL))
             g_key_file_set_string(part, IPV4, METHOD, "manual");
     }
     (void) g_key_file_remove_group(part, KVMR_PROFILE_TYPE, NULL);
     if (change->native->len == 0) {
+        if (is_unexpanded(before))
+            drop_port(part);
         *native = g_steal_pointer(&part);
         return KVMR_NMCLI_EXIT_OK;
     }
+    hidden = is_unexpanded(before) ? hide_parts(part) : NULL;
     add_words(words, begin);
     /* Which changes nothing: what follows is a property, and no "help" or option of `modify`. */
     id = g_key_file_get_string(part, CONNECTION, "id", NULL);
@@ -301,18 +473,30 @@ change_native(GKeyFile *before, const KvmrNmcliChange *change, GKeyFile **native
     g_free(text);
     text = g_key_file_to_data(part, NULL, NULL);
     status = ask_real(words, text, native);
+    if (status == KVMR_NMCLI_EXIT_OK && hidden) {
+        drop_port(*native);
+        copy_parts(hidden, *native);
+    }
     if (status == KVMR_NMCLI_EXIT_OK)
         drop_filled_in(*native, before, change);
     return status;
 }
 
 static int
-verify(GKeyFile *profile)
+verify(GKeyFile *before, GKeyFile *profile)
 {
     g_autoptr(GError) error = NULL;
     g_autoptr(KvmrProfile) parsed = kvmr_profile_parse(profile, &error);
+    g_autofree char *name = g_key_file_get_string(before, CONNECTION, "interface-name", NULL);
 
-    return parsed ? KVMR_NMCLI_EXIT_OK : kvmr_nmcli_fail_with(error);
+    if (!parsed)
+        return kvmr_nmcli_fail_with(error);
+    if (parsed->setting->switch_kind == KVMR_SWITCH_OPENVSWITCH && !is_unexpanded(profile) &&
+        g_strcmp0(name, parsed->interface) != 0)
+        return kvmr_nmcli_fail(KVMR_NMCLI_EXIT_USAGE,
+                               _("connection.interface-name: the bridge and the port of an Open "
+                                 "vSwitch have it, too; delete the profile, and add it anew"));
+    return KVMR_NMCLI_EXIT_OK;
 }
 
 /* A bridge that was somebody's gets what a guest interface needs, such as a MAC of its own. */
@@ -327,6 +511,10 @@ become_ours(GKeyFile **native, const KvmrSetting *setting)
     expanded = kvmr_profile_expand(*native, &error);
     if (!expanded)
         return kvmr_nmcli_fail_with(error);
+    if (expanded->len > 1)
+        return kvmr_nmcli_fail(KVMR_NMCLI_EXIT_USAGE,
+                               _("a bridge's profile cannot become that of an Open vSwitch: add a "
+                                 "new one"));
     guest = g_ptr_array_index(expanded, 0);
     g_key_file_unref(*native);
     *native = g_key_file_ref(guest->keyfile);
@@ -358,7 +546,7 @@ kvmr_nmcli_profile_modify(GKeyFile *before, const KvmrNmcliChange *change, GKeyF
         status = become_ours(&native, setting);
     } else {
         put_setting(native, setting, is_unexpanded(before));
-        status = verify(native);
+        status = verify(before, native);
     }
     if (status == KVMR_NMCLI_EXIT_OK)
         *profile = g_steal_pointer(&native);

@@ -19,7 +19,7 @@ static const Command commands[] = {
     {"down", KVMR_NMCLI_OTHER},
     {"add", KVMR_NMCLI_ADD},
     {"edit", KVMR_NMCLI_OTHER},
-    {"delete", KVMR_NMCLI_OTHER},
+    {"delete", KVMR_NMCLI_DELETE},
     {"reload", KVMR_NMCLI_OTHER},
     {"load", KVMR_NMCLI_OTHER},
     {"modify", KVMR_NMCLI_MODIFY},

@@ -23,6 +23,7 @@ typedef enum {
     KVMR_NMCLI_UP,
     KVMR_NMCLI_ADD,
     KVMR_NMCLI_MODIFY,
+    KVMR_NMCLI_DELETE,
 } KvmrNmcliCommand;
 
 /**
@@ -62,7 +63,7 @@ typedef struct {
 void kvmr_nmcli_words_parse(KvmrNmcliWords *self, char **argv);
 
 /**
- * kvmr_nmcli_next_name: the profiles that `show`, `up` and `modify` name
+ * kvmr_nmcli_next_name: the profiles that `show`, `up`, `modify` and `delete` name
  * @index: (inout): where to look on; begin with kvmr_nmcli_names_begin()
  * @selector: (out): "id", "uuid", "path", "filename" or "apath", NULL if the name stands alone
  * Returns: the name, or NULL where there is no further

@@ -21,6 +21,9 @@ int kvmr_nmcli_show(const KvmrNmcliWords *words);
 /** `connection up`: nmcli's, then waits until the network routes, as long as --wait allows. */
 int kvmr_nmcli_up(const KvmrNmcliWords *words);
 
+/** `connection delete`: nmcli's, then the profiles of the Open vSwitch that goes with it. */
+int kvmr_nmcli_delete(const KvmrNmcliWords *words);
+
 /** `--complete-args`: what nmcli would complete, and our type, keys, aliases and values. */
 int kvmr_nmcli_complete(const KvmrNmcliWords *words);
 

@@ -17,7 +17,7 @@ names_ours(const KvmrNmcliWords *words)
     while ((name = kvmr_nmcli_next_name(words, &index, &selector))) {
         if (kvmr_nmcli_may_be_ours("", selector, name))
             return true;
-        if (words->command != KVMR_NMCLI_SHOW)
+        if (words->command != KVMR_NMCLI_SHOW && words->command != KVMR_NMCLI_DELETE)
             break;
     }
     return false;
@@ -55,6 +55,7 @@ is_ours(const KvmrNmcliWords *words)
     case KVMR_NMCLI_SHOW:
         return !words->help && !words->offline && shows_ours(words);
     case KVMR_NMCLI_UP:
+    case KVMR_NMCLI_DELETE:
         return !words->help && !words->offline && names_ours(words);
     case KVMR_NMCLI_OTHER:
         break;
