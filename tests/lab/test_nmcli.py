@@ -99,6 +99,24 @@ class Add(Front):
         mac = self.lpar.nmcli("-g", "bridge.mac-address", "connection", "show", ID)
         self.assertRegex(mac, r"\A[0-9A-F]{2}(\\:[0-9A-F]{2}){5}\n\Z")
 
+    def test_open_vswitch_where_networkmanager_has_none(self):
+        """NetworkManager of Debian 12 and 13 is built without; that of sid has a package for it."""
+        plugins = self.lpar.sh("ls /usr/lib/*/NetworkManager/*/libnm-device-plugin-ovs.so",
+                               check=False)
+        before = self.profiles()
+        done = self.front(*QUIET, "switch", "openvswitch")
+        if plugins.returncode == 0:
+            self.assertEqual((done.returncode, done.stderr), (0, ""))
+            self.assertEqual(len(self.profiles()[0].splitlines()), len(before[0].splitlines()) + 3)
+            return
+        self.assertEqual((done.returncode, done.stdout), (1, ""))
+        self.assertRegex(done.stderr, r"\AError: kvm-routed.switch: [^\n]+\n\Z")
+        for word in ("NetworkManager-ovs", "network-manager-ovs", "“bridge”"):
+            self.assertIn(word, done.stderr)
+        self.assertEqual(self.profiles(), before)
+        self.assertIn("switch=openvswitch",
+                      self.good("--offline", *QUIET, "switch", "openvswitch"))
+
     def test_order_and_abbreviations_do_not_matter(self):
         self.good("c", "a", "uplink", "o5s_10g_1", "peer", PEER, "hipersockets", "hs56k_0",
                   "masquerade", "o5s_1g_1", "autoconnect", "no", "con-name", ID, "--",

@@ -113,13 +113,15 @@ drop_empty_groups(GKeyFile *profile, GKeyFile *before)
 static void
 drop_filled_in(GKeyFile *profile, GKeyFile *before, const KvmrNmcliChange *change)
 {
+    g_autofree char *type = g_key_file_get_string(profile, CONNECTION, "type", NULL);
+
     if (!change->has_method4 && !(before && g_key_file_has_key(before, IPV4, METHOD, NULL)))
         (void) g_key_file_remove_key(profile, IPV4, METHOD, NULL);
     if (!change->has_ipv6 && !(before && g_key_file_has_group(before, IPV6)))
         (void) g_key_file_remove_group(profile, IPV6, NULL);
     drop_empty_groups(profile, before);
     /* Left out of a keyfile, as it is a bridge's default; it is not that of our type. */
-    if (change->has_stp && g_key_file_has_group(profile, KVMR_NMCLI_NATIVE_TYPE) &&
+    if (change->has_stp && g_strcmp0(type, KVMR_NMCLI_NATIVE_TYPE) == 0 &&
         !g_key_file_has_key(profile, KVMR_NMCLI_NATIVE_TYPE, "stp", NULL))
         g_key_file_set_boolean(profile, KVMR_NMCLI_NATIVE_TYPE, "stp", TRUE);
 }
