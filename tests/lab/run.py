@@ -224,8 +224,8 @@ def build_kind(path):
 
 def systems(path):
     """Where a test file runs. A line `SYSTEMS = "machine"` says that it is for programs that only
-    the machine has, `SYSTEMS = "ovs"` that it wants a NetworkManager with Open vSwitch, and
-    `SYSTEMS = "all"` that NetworkManager's version matters so much that it runs on another one even
+    the machine has, `SYSTEMS = "newest"` that it wants what only the newest NetworkManager has (Open
+    vSwitch, ipv4.forwarding), and `SYSTEMS = "all"` that NetworkManager's version matters so much that it runs on another one even
     without --matrix."""
     said = re.search(r'^SYSTEMS = "(\w+)"$', path.read_text(), re.M)
     return said[1] if said else "matrix"
@@ -239,10 +239,10 @@ def runs_on(path, release, options):
     """Whether a test file is to run on that release; "": on the machine."""
     where = systems(path)
     if not release:
-        return where != "ovs"
-    if where == "machine" or (where == "ovs" and release != debian.FIRST):
+        return where != "newest"
+    if where == "machine" or (where == "newest" and release != debian.FIRST):
         return False
-    return options.matrix or where in ("all", "ovs") or is_named(release, options)
+    return options.matrix or where in ("all", "newest") or is_named(release, options)
 
 
 def lab_environments(report, installed, options):

@@ -7,7 +7,7 @@ import packets
 from hosts import wait_for
 from ovs import OpenVSwitch
 
-SYSTEMS = "ovs"
+SYSTEMS = "newest"
 
 NAME, SWITCH = "guests11", "br-ex"
 LAN, PEER, ZOS, INTRANET = "10.10.10.10", "10.136.12.1", "172.31.57.10", "172.18.0.100"
