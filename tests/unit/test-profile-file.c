@@ -478,13 +478,11 @@ static void
 test_deleted_by_user(Fixture *fixture, gconstpointer data)
 {
     g_autoptr(GError) error = NULL;
-    g_autofree char  *path = NULL;
     g_autofree char  *grave = NULL;
     const KvmrStored *self;
 
     put_profile(fixture, "a.nmconnection", "guests11", "br-ex");
     update(fixture);
-    path = native_path(fixture);
     self = fixture->store->stored->pdata[0];
     grave = g_strdup_printf("%s/%s.nmmeta", fixture->user, self->file->identity.uuid);
     g_assert_true(kvmr_run_store_bury(fixture->store, self->file->identity.uuid, &error));
