@@ -258,8 +258,12 @@ class Transparent(labcase.LabCase):
         with self.subTest(line, redirection=redirection):
             real = self.run_line(REAL, line, redirection, **options)
             front = self.run_line(FRONT, line, redirection, **options)
+            if line == "nmcli" and self.lpar.nm_version() >= (1, 46):
+                # It shows devices in another order each time.
+                real, front = (list(map(sorted, map(str.splitlines, out[1:])))
+                               for out in (real, front))
             self.assertEqual(front, real)
-            self.assertNotIn("kvm-routed.", "".join(front[1:]))
+            self.assertNotIn("kvm-routed.", str(front[1:]))
 
     def test_there_are_enough(self):
         self.assertGreaterEqual(len(set(LOOKS)), 80)
