@@ -276,6 +276,21 @@ drop_port(GKeyFile *native)
         (void) g_key_file_remove_key(native, CONNECTION, keys[i], NULL);
 }
 
+/* Under its old names or its new ones. */
+static gboolean
+names_controller(const char *property)
+{
+    static const char *const names[] = {"master",
+                                        "controller",
+                                        "connection.master",
+                                        "connection.controller",
+                                        "connection.slave-type",
+                                        "connection.port-type",
+                                        NULL};
+
+    return g_strv_contains(names, property);
+}
+
 static int
 add_ovs(const KvmrNmcliChange *change, GKeyFile **native)
 {
@@ -297,10 +312,7 @@ add_ovs(const KvmrNmcliChange *change, GKeyFile **native)
     int status;
 
     for (guint i = 0; i < rest->len; i += 2) {
-        if (is_part_property(rest->pdata[i], OVS_BRIDGE) ||
-            g_str_has_prefix(rest->pdata[i], "connection.master") ||
-            g_str_has_prefix(rest->pdata[i], "connection.slave") ||
-            strcmp(rest->pdata[i], "master") == 0)
+        if (names_controller(rest->pdata[i]))
             return kvmr_nmcli_fail(KVMR_NMCLI_EXIT_USAGE,
                                    _("%s: the guest interface gets a port and a bridge of its own"),
                                    (const char *) rest->pdata[i]);
