@@ -9,7 +9,7 @@
 static void
 profile_free(gpointer data)
 {
-    KvmrNMProfile *self = data;
+    KvmrNMFile *self = data;
 
     g_free(self->path);
     g_free(self->uuid);
@@ -19,12 +19,12 @@ profile_free(gpointer data)
 }
 
 /* It is NetworkManager's to say what is wrong with it. */
-static KvmrNMProfile *
+static KvmrNMFile *
 read_profile(const char *path)
 {
     g_autoptr(GKeyFile) keyfile = g_key_file_new();
     g_autofree char *uuid = NULL;
-    KvmrNMProfile   *self;
+    KvmrNMFile      *self;
 
     if (!g_file_test(path, G_FILE_TEST_IS_REGULAR) ||
         !g_key_file_load_from_file(keyfile, path, G_KEY_FILE_NONE, NULL))
@@ -32,7 +32,7 @@ read_profile(const char *path)
     uuid = g_key_file_get_string(keyfile, KVMR_SECTION_CONNECTION, "uuid", NULL);
     if (!uuid)
         return NULL;
-    self = g_new0(KvmrNMProfile, 1);
+    self = g_new0(KvmrNMFile, 1);
     self->path = g_strdup(path);
     self->uuid = g_ascii_strdown(uuid, -1);
     self->made_of = g_key_file_get_string(keyfile, KVMR_SECTION_USER, KVMR_STORE_KEY_PATH, NULL);
@@ -53,7 +53,7 @@ static void
 take_in(KvmrNMProfilesDir *self, const char *directory, const char *name)
 {
     g_autofree char *path = g_build_filename(directory, name, NULL);
-    KvmrNMProfile   *profile;
+    KvmrNMFile      *profile;
 
     if (name[0] == '.')
         return;
@@ -92,11 +92,11 @@ kvmr_nm_profiles_dir_free(KvmrNMProfilesDir *self)
     g_free(self);
 }
 
-const KvmrNMProfile *
+const KvmrNMFile *
 kvmr_nm_profiles_dir_find(const KvmrNMProfilesDir *self, const char *uuid)
 {
     for (guint i = 0; i < self->profiles->len; i++) {
-        const KvmrNMProfile *profile = self->profiles->pdata[i];
+        const KvmrNMFile *profile = self->profiles->pdata[i];
 
         if (strcmp(profile->uuid, uuid) == 0)
             return profile;
@@ -104,11 +104,11 @@ kvmr_nm_profiles_dir_find(const KvmrNMProfilesDir *self, const char *uuid)
     return NULL;
 }
 
-const KvmrNMProfile *
+const KvmrNMFile *
 kvmr_nm_profiles_dir_find_path(const KvmrNMProfilesDir *self, const char *path)
 {
     for (guint i = 0; i < self->profiles->len; i++) {
-        const KvmrNMProfile *profile = self->profiles->pdata[i];
+        const KvmrNMFile *profile = self->profiles->pdata[i];
 
         if (strcmp(profile->path, path) == 0)
             return profile;
@@ -116,11 +116,11 @@ kvmr_nm_profiles_dir_find_path(const KvmrNMProfilesDir *self, const char *path)
     return NULL;
 }
 
-const KvmrNMProfile *
+const KvmrNMFile *
 kvmr_nm_profiles_dir_find_made_of(const KvmrNMProfilesDir *self, const char *file)
 {
     for (guint i = 0; i < self->profiles->len; i++) {
-        const KvmrNMProfile *profile = self->profiles->pdata[i];
+        const KvmrNMFile *profile = self->profiles->pdata[i];
 
         if (g_strcmp0(profile->made_of, file) == 0)
             return profile;
@@ -134,12 +134,12 @@ kvmr_nm_profiles_dir_find_grave(const KvmrNMProfilesDir *self, const char *uuid)
     return g_hash_table_lookup(self->graves, uuid);
 }
 
-const KvmrNMProfile *
+const KvmrNMFile *
 kvmr_nm_profiles_dir_find_other(const KvmrNMProfilesDir *self, const char *uuid, const char *prefix)
 {
     for (guint i = 0; i < self->profiles->len; i++) {
-        const KvmrNMProfile *profile = self->profiles->pdata[i];
-        g_autofree char     *name = g_path_get_basename(profile->path);
+        const KvmrNMFile *profile = self->profiles->pdata[i];
+        g_autofree char  *name = g_path_get_basename(profile->path);
 
         if (strcmp(profile->uuid, uuid) == 0 && !g_str_has_prefix(name, prefix))
             return profile;

@@ -73,7 +73,7 @@ static void
 judge(KvmrStored *stored, const KvmrNMProfilesDir *run, const KvmrNMProfilesDir *user)
 {
     const KvmrProfileFile *file = stored->file;
-    const KvmrNMProfile   *own;
+    const KvmrNMFile      *own;
     const char            *grave;
 
     if (file->error) {
@@ -220,8 +220,8 @@ write_native(KvmrRunStore            *self,
              const char              *uuid,
              GError                 **error)
 {
-    g_autofree char     *path = kvmr_run_store_path(self, uuid);
-    const KvmrNMProfile *there = kvmr_nm_profiles_dir_find_path(run, path);
+    g_autofree char  *path = kvmr_run_store_path(self, uuid);
+    const KvmrNMFile *there = kvmr_nm_profiles_dir_find_path(run, path);
     g_autoptr(GKeyFile) marked = kvmr_keyfile_copy(native);
     g_autofree char *text = NULL;
     gsize            length;
@@ -313,7 +313,7 @@ has_native(const KvmrStored *stored, const char *uuid, const KvmrNMProfilesDir *
 
 /* Whether a profile that was made of a file is still to be there. */
 static gboolean
-is_wanted(const KvmrRunStore *self, const KvmrNMProfile *profile, const KvmrNMProfilesDir *user)
+is_wanted(const KvmrRunStore *self, const KvmrNMFile *profile, const KvmrNMProfilesDir *user)
 {
     for (guint i = 0; i < self->stored->len; i++) {
         const KvmrStored *stored = self->stored->pdata[i];
@@ -331,8 +331,8 @@ static void
 remove_others(KvmrRunStore *self, const KvmrNMProfilesDir *run, const KvmrNMProfilesDir *user)
 {
     for (guint i = 0; i < run->profiles->len; i++) {
-        const KvmrNMProfile *profile = run->profiles->pdata[i];
-        g_autofree char     *name = g_path_get_basename(profile->path);
+        const KvmrNMFile *profile = run->profiles->pdata[i];
+        g_autofree char  *name = g_path_get_basename(profile->path);
 
         if (!profile->made_of || !g_str_has_prefix(name, PREFIX) || is_wanted(self, profile, user))
             continue;
