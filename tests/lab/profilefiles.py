@@ -47,9 +47,12 @@ class FilesCase(labcase.LabCase):
 
     @classmethod
     def configure(cls, plugins, more=""):
-        """What /etc/NetworkManager has in main.plugins, and in a file in its conf.d."""
+        """What /etc/NetworkManager has in main.plugins (None: not a word), and in a file in its
+        conf.d."""
         path = cls.lpar.directory / "etc/NetworkManager.conf"
-        path.write_text(re.sub(r"^plugins=.*$", f"plugins={plugins}", path.read_text(), flags=re.M))
+        line = "" if plugins is None else f"plugins={plugins}\n"
+        text = re.sub(r"^plugins=.*\n", "", path.read_text(), flags=re.M)
+        path.write_text(text.replace("[main]\n", f"[main]\n{line}", 1))
         cls.lpar.write_file("/etc/NetworkManager/conf.d/more.conf", more)
 
     @classmethod

@@ -195,6 +195,20 @@ class Middle(Orders, FilesCase):
     plugins = "keyfile,kvm-routed,ifupdown"
 
 
+class AsInstalled(FilesCase):
+    """Where nobody configured which plugins there are, as on many distributions."""
+
+    plugins = None
+
+    def test_there_from_the_start(self):
+        self.put()
+        self.lpar.restart_nm()
+        self.assertEqual(self.profiles(), {NAME: NATIVE})
+        self.put(self.text(id="other"))
+        self.reload()
+        self.assertEqual(self.profiles(), {"other": NATIVE})
+
+
 class Broken(FilesCase):
     """NetworkManager starts, whatever is wrong."""
 
