@@ -617,7 +617,7 @@ test_full_disk(Fixture *fixture, gconstpointer data)
         return;
     }
     g_assert_cmpint(unshare(CLONE_NEWNS), ==, 0);
-    g_assert_cmpint(mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL), ==, 0);
+    g_assert_cmpint(mount("none", "/", "none", MS_REC | MS_PRIVATE, NULL), ==, 0);
     g_assert_cmpint(g_mkdir_with_parents(fixture->run, 0755), ==, 0);
     g_assert_cmpint(mount("none", fixture->run, "tmpfs", 0, "size=16k,nr_inodes=20"), ==, 0);
     put_profile(fixture, "a.nmconnection", "guests11", "br-ex");
