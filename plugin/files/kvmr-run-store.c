@@ -351,6 +351,7 @@ say_that_it_stays(KvmrRunStore *self, const KvmrNMProfilesDir *run)
         if (stored->state != KVMR_STORED_REFUSED ||
             !kvmr_nm_profiles_dir_find_made_of(run, stored->file->path))
             continue;
+        g_free(stored->message);
         stored->message = g_strdup_printf(_("%s; what was read of it before stays in use"),
                                           stored->file->error->message);
     }
