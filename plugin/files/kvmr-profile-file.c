@@ -108,9 +108,7 @@ take_in(KvmrProfileFile *self, GError **error)
 static void
 refuse(KvmrProfileFile *self, GError *error)
 {
-    g_autofree char *shown = kvmr_text_escape(self->path, PATH_SHOWN);
-
-    g_prefix_error(&error, "%s: ", shown);
+    g_prefix_error(&error, "%s: ", self->shown);
     self->error = error;
     kvmr_identity_clear(&self->identity);
     g_clear_pointer(&self->profile, g_key_file_unref);
@@ -124,6 +122,7 @@ kvmr_profile_file_read(const char *path)
     GError          *error = NULL;
 
     self->path = g_strdup(path);
+    self->shown = kvmr_text_escape(path, PATH_SHOWN);
     self->name = g_path_get_basename(path);
     if (g_str_has_suffix(self->name, KVMR_FILES_SUFFIX))
         self->name[strlen(self->name) - strlen(KVMR_FILES_SUFFIX)] = '\0';
@@ -136,6 +135,7 @@ void
 kvmr_profile_file_free(KvmrProfileFile *self)
 {
     g_free(self->path);
+    g_free(self->shown);
     g_free(self->name);
     g_free(self->checksum);
     g_clear_error(&self->error);
@@ -197,19 +197,17 @@ refuse_twin(KvmrProfileFile *self, const KvmrProfileFile *other)
 
     for (guint i = 0; i < G_N_ELEMENTS(names); i++) {
         g_autofree char *quoted = NULL;
-        g_autofree char *shown = NULL;
 
         if (strcmp(names[i].value, names[i].its) != 0)
             continue;
         quoted = kvmr_text_quote(names[i].value);
-        shown = kvmr_text_escape(other->path, PATH_SHOWN);
         refuse(self,
                g_error_new(KVMR_ERROR,
                            KVMR_ERROR_INVALID,
                            _("%s: %s is that of %s already"),
                            names[i].key,
                            quoted,
-                           shown));
+                           other->shown));
         return;
     }
 }

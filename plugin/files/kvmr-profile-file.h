@@ -13,6 +13,7 @@
 /**
  * KvmrProfileFile: a file with type=kvm-routed
  * @path: absolute
+ * @shown: the same, fit for a message
  * @name: its base name without %KVMR_FILES_SUFFIX
  * @checksum: of its text
  * @error: why it is refused, which begins with @path; NULL if it is not. All below is NULL then
@@ -22,6 +23,7 @@
  */
 typedef struct {
     char        *path;
+    char        *shown;
     char        *name;
     char        *checksum;
     GError      *error;

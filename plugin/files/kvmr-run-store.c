@@ -90,7 +90,7 @@ judge(KvmrStored *stored, const KvmrNMProfilesDir *run, const KvmrNMProfilesDir 
         stored->message = g_strdup_printf(
             _("%s: not used, as its connection was deleted in NetworkManager; to use it, remove "
               "%s and run: nmcli connection reload"),
-            file->path,
+            file->shown,
             grave);
         return;
     }
@@ -107,12 +107,12 @@ judge(KvmrStored *stored, const KvmrNMProfilesDir *run, const KvmrNMProfilesDir 
             ? g_strdup_printf(_("%s: not used, though it was edited since, as its connection was "
                                 "changed in NetworkManager, which keeps it in %s; to use the "
                                 "file, remove that one and run: nmcli connection reload"),
-                              file->path,
+                              file->shown,
                               own->path)
             : g_strdup_printf(_("%s: not used, as its connection was changed in NetworkManager, "
                                 "which keeps it in %s; to use the file, remove that one and run: "
                                 "nmcli connection reload"),
-                              file->path,
+                              file->shown,
                               own->path);
 }
 
@@ -296,7 +296,7 @@ put_in_use(KvmrRunStore            *self,
         return;
     stored->state = KVMR_STORED_FAILED;
     g_free(stored->message);
-    stored->message = g_strdup_printf(_("%s: not used: %s"), stored->file->path, error->message);
+    stored->message = g_strdup_printf(_("%s: not used: %s"), stored->file->shown, error->message);
 }
 
 static gboolean

@@ -55,7 +55,7 @@ take_bus(KvmrSettingsPlugin *self, GDBusConnection *bus)
         return;
     self->bus = g_steal_pointer(&taken);
     (void) g_dbus_connection_signal_subscribe(self->bus,
-                                              NULL,
+                                              NM_NAME,
                                               NM_SETTINGS,
                                               "ConnectionRemoved",
                                               NM_PATH,
@@ -202,14 +202,14 @@ bury(KvmrSettingsPlugin *self, const KvmrProfileFile *file)
         g_message(_("kvm-routed: %s: its connection was deleted, and stays so though the file is "
                     "still there; remove the file, or, to use it again, remove %s/%s%s and run: "
                     "nmcli connection reload"),
-                  file->path,
+                  file->shown,
                   self->store->user,
                   file->identity.uuid,
                   KVMR_GRAVE_SUFFIX);
     else
         g_warning(_("kvm-routed: %s: its connection was deleted, but will be there again, as that "
                     "cannot be kept in mind: %s; remove the file"),
-                  file->path,
+                  file->shown,
                   error->message);
 }
 
