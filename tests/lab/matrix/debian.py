@@ -10,7 +10,6 @@ Debian's packages run when they are configured.
 
 import hashlib
 import pathlib
-import shutil
 
 import product
 from product import BUILD, ProductError
@@ -44,11 +43,13 @@ def _make(release):
         return root
     product.ensure_packages("matrix")
     stamp.unlink(missing_ok=True)
-    shutil.rmtree(root, ignore_errors=True)
+    if root.exists():
+        product.run(["rm", "-rf", "--one-file-system", root])
     DIRECTORY.mkdir(parents=True, exist_ok=True)
     try:
-        # What sid's archive says of itself may be a week old on a mirror.
-        product.run(["mmdebstrap", "--mode=root", "--variant=minbase", f"--keyring={KEYRING}",
+        # It mounts /proc and /sys in the tree: where nobody else sees them, and nothing can be left of
+        # them. What sid's archive says of itself may be a week old on a mirror.
+        product.run(["unshare", "--mount", "--propagation", "private", "mmdebstrap", "--mode=root", "--variant=minbase", f"--keyring={KEYRING}",
                      '--aptopt=Acquire::Languages "none"', '--aptopt=Acquire::Retries "3"',
                      '--aptopt=Acquire::Check-Valid-Until "false"',
                      '--aptopt=APT::Install-Recommends "false"',

@@ -73,7 +73,9 @@ def kernel_release():
 
 def _unpack():
     try:
-        product.run(["mmdebstrap", "--mode=root", "--variant=extract", "--architectures=s390x",
+        # What it may mount in the tree is not to be seen, nor left, outside.
+        product.run(["unshare", "--mount", "--propagation", "private",
+                     "mmdebstrap", "--mode=root", "--variant=extract", "--architectures=s390x",
                      f"--keyring={KEYRING}", "--hook-dir=/usr/share/mmdebstrap/hooks/merged-usr",
                      '--aptopt=Acquire::Languages "none"', '--aptopt=Acquire::Retries "3"',
                      '--aptopt=APT::Install-Recommends "false"',
