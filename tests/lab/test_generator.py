@@ -12,13 +12,12 @@ DIRECTORIES = ["/run/systemd/generator"] * 3
 
 
 class Boot(FilesCase):
-    """NetworkManager's configuration asks for the plugin, and an update has lost it."""
+    """NetworkManager's configuration asks for the plugin, and an update has lost it: under this
+    name it was never anywhere."""
 
-    plugins = "keyfile,kvm-routed"
+    plugins = "keyfile,kvm-routed-moved"
 
     def boot(self):
-        # Of a name that is in no directory.
-        self.configure("keyfile,kvm-routed-moved")
         self.cec.reboot(self.lpar)
         self.assertIn("could not load plugin 'kvm-routed-moved'", self.log())
 
