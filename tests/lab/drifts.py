@@ -136,7 +136,7 @@ DRIFTS = [
     Drift("nft delete table ip kvm_routed", run("nft", "delete", "table", "ip", "kvm_routed"),
           spares=(LAN, PEER), most=1),
     Drift("nft flush chain ip kvm_routed forward",
-          run("nft", "flush", "chain", "ip", "kvm_routed", "forward")),
+          run("nft", "flush", "chain", "ip", "kvm_routed", "forward"), most=1),
     Drift("sysctl forwarding=0 of the uplink", sysctl(f"{CONF}/{UPLINK}/forwarding", 0),
           spares=OTHERS[UPLINK]),
     Drift("sysctl proxy_arp=0 of the uplink", sysctl(f"{CONF}/{UPLINK}/proxy_arp", 0)),

@@ -9,8 +9,6 @@ from drifts import DRIFTS, HARMLESS, INTRANET, LAN, PEER, SWITCH, UPLINK
 from flows import Echoes, Stream
 from kernelwatch import KernelWatch
 
-SYSTEMS = "all"
-
 NAME = "guests11"
 # Packets of a flow, one each 5 ms, while NetworkManager has switched forwarding off and we have not
 # switched it on again.

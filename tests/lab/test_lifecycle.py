@@ -7,8 +7,6 @@ import signal
 
 import labcase
 
-SYSTEMS = "all"
-
 ROUTED = ("10.10.10.10", "10.136.12.1", "172.18.0.100")  # from guest1 of LPAR 11: II, IIIa, IV
 
 # A second network of LPAR 11 that shares links with the first one.

@@ -6,8 +6,6 @@ import contextlib
 import labcase
 import reachability
 
-SYSTEMS = "all"
-
 BRIDGE_NETFILTER = "net/bridge/bridge-nf-call-iptables"
 HIPERSOCKETS = "hs56k_0"
 

@@ -9,8 +9,6 @@ import labcase
 from test_dbus import NOBODY
 from test_lifecycle import Pinging
 from trycase import (FILE, IN_MEMORY, KEPT, LONG, NAME, NOT_FOUND, NOT_KEPT, STORED, USAGE, UUID,
-
-SYSTEMS = "all"
                      Terminal, Try, boot_time)
 
 
