@@ -26,6 +26,11 @@ static const KvmrCommand commands[] = {
      "[NETWORK]",
      N_("Show the networks that are up, or NETWORK: an id, UUID or interface"),
      kvmr_cmd_status},
+    {"up",
+     "NAME",
+     N_("Bring up the network of a file that NetworkManager has no part in; for root"),
+     kvmr_cmd_up},
+    {"down", "NETWORK", N_("End such a network; for root"), kvmr_cmd_down},
     {"verify",
      "[NETWORK]",
      N_("Read back what is applied for the networks that are up, or for NETWORK, and ask the "
@@ -143,8 +148,8 @@ print_overview(void)
     g_string_append(text,
                     _("Usage: kvm-routedctl [COMMAND] [ARGUMENTS]\n"
                       "\n"
-                      "Shows what kvm-routed networks of NetworkManager do on this host, and "
-                      "would do, and tries changes.\n"
+                      "Shows what kvm-routed networks do on this host, and would do, and tries "
+                      "changes.\n"
                       "\n"
                       "Commands:\n"));
     for (gsize i = 0; i < G_N_ELEMENTS(commands); i++) {

@@ -216,6 +216,27 @@ kvmr_client_restore(KvmrClient *self, const char *uuid, GError **error)
     return reply != NULL;
 }
 
+gboolean
+kvmr_client_up(KvmrClient *self, const char *name, char **state, char **reason, GError **error)
+{
+    g_autoptr(GVariant) reply = call_with_right(
+        self, KVMR_BUS_PATH, KVMR_BUS_INTERFACE, "Up", g_variant_new("(s)", name), "(ss)", error);
+
+    if (!reply)
+        return FALSE;
+    g_variant_get(reply, "(ss)", state, reason);
+    return TRUE;
+}
+
+gboolean
+kvmr_client_down(KvmrClient *self, const char *name, GError **error)
+{
+    g_autoptr(GVariant) reply = call_with_right(
+        self, KVMR_BUS_PATH, KVMR_BUS_INTERFACE, "Down", g_variant_new("(s)", name), "()", error);
+
+    return reply != NULL;
+}
+
 static GVariant *
 call_verify(KvmrClient *self, const char *path, GError **error)
 {

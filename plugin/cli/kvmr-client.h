@@ -42,6 +42,12 @@ char *kvmr_client_plan(KvmrClient *self, const char *profile, GError **error);
 
 /** @uuid: see Restore of the D-Bus interface; needs a right. */
 gboolean kvmr_client_restore(KvmrClient *self, const char *uuid, GError **error);
+/** kvmr_client_up: see Up of the D-Bus interface; needs a right. @state, @reason: (out) (transfer
+ * full) */
+gboolean
+kvmr_client_up(KvmrClient *self, const char *name, char **state, char **reason, GError **error);
+/** kvmr_client_down: needs a right. */
+gboolean kvmr_client_down(KvmrClient *self, const char *name, GError **error);
 /** kvmr_client_verify: needs a right. Returns: (transfer full): aa{sv}, see the D-Bus interface */
 GVariant *kvmr_client_verify(KvmrClient *self, const KvmrInfo *network, GError **error);
 /** kvmr_client_explain: needs a right. @options: a{sv}, see the D-Bus interface. Returns: (transfer

@@ -10,7 +10,7 @@ typedef enum {
     KVMR_EXIT_USAGE = 2,
     KVMR_EXIT_UNKNOWN = 3,     /* verify: nothing failed, but not all is known */
     KVMR_EXIT_NOT_ACTIVE = 3,  /* status: a network is not (wholly) active */
-    KVMR_EXIT_FAILED = 4,      /* status: a network is failed */
+    KVMR_EXIT_FAILED = 4,      /* status, up: a network is failed */
     KVMR_EXIT_UNREACHABLE = 8, /* no answer from the service or the bus */
     KVMR_EXIT_NOT_FOUND = 10,
     /* explain */
@@ -46,6 +46,8 @@ int kvmr_cmd_monitor(const KvmrCommand *self, char **argv);
 int kvmr_cmd_explain(const KvmrCommand *self, char **argv);
 int kvmr_cmd_expand(const KvmrCommand *self, char **argv);
 int kvmr_cmd_restore(const KvmrCommand *self, char **argv);
+int kvmr_cmd_up(const KvmrCommand *self, char **argv);
+int kvmr_cmd_down(const KvmrCommand *self, char **argv);
 int kvmr_cmd_verify(const KvmrCommand *self, char **argv);
 
 /**

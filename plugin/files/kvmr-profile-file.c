@@ -88,6 +88,22 @@ read_text(const char *path, GString *text, GError **error)
     return done;
 }
 
+/* It may be a native one, which has no place here. */
+static gboolean
+make_natives(KvmrProfileFile *self, GError **error)
+{
+    g_autoptr(KvmrProfile) parsed = NULL;
+
+    if (kvmr_profile_is_unexpanded(self->profile)) {
+        parsed = kvmr_profile_parse(self->profile, error);
+        if (!parsed)
+            return FALSE;
+    }
+    self->existing = parsed && parsed->setting->switch_kind == KVMR_SWITCH_EXISTING;
+    self->natives = self->existing ? g_ptr_array_new() : kvmr_profile_expand(self->profile, error);
+    return self->natives != NULL;
+}
+
 static gboolean
 take_in(KvmrProfileFile *self, GError **error)
 {
@@ -100,8 +116,7 @@ take_in(KvmrProfileFile *self, GError **error)
     self->profile = kvmr_profile_load_text(text->str, text->len, error);
     if (!self->profile)
         return FALSE;
-    self->natives = kvmr_profile_expand(self->profile, error);
-    return self->natives && kvmr_identity_read(&self->identity, self->profile, error);
+    return make_natives(self, error) && kvmr_identity_read(&self->identity, self->profile, error);
 }
 
 /* @error: (transfer full) */

@@ -4,9 +4,6 @@
 #include "setting/kvmr-identity.h"
 #include "setting/kvmr-profile.h"
 
-/** Where administrators, and their tools, put files with type=kvm-routed. */
-#define KVMR_FILES_DIRECTORY "/etc/NetworkManager/kvm-routed"
-
 /** What the name of such a file ends in; others in the directory are passed over. */
 #define KVMR_FILES_SUFFIX ".nmconnection"
 
@@ -19,7 +16,9 @@
  * @error: why it is refused, which begins with @path; NULL if it is not. All below is NULL then
  * @identity: of its profile
  * @profile: the profile as it was written
- * @natives: (element-type KvmrNativeProfile): what it becomes for NetworkManager
+ * @existing: it is about an interface that others create (switch=existing)
+ * @natives: (element-type KvmrNativeProfile): what it becomes for NetworkManager; empty if
+ * @existing, as NetworkManager has no part in it
  */
 typedef struct {
     char        *path;
@@ -29,6 +28,7 @@ typedef struct {
     GError      *error;
     KvmrIdentity identity;
     GKeyFile    *profile;
+    gboolean     existing;
     GPtrArray   *natives;
 } KvmrProfileFile;
 

@@ -61,6 +61,7 @@ kvmr_stored_state_to_string(KvmrStoredState state)
         [KVMR_STORED_DELETED] = "deleted",
         [KVMR_STORED_REFUSED] = "refused",
         [KVMR_STORED_FAILED] = "failed",
+        [KVMR_STORED_ALONE] = "alone",
     };
 
     return words[state];
@@ -79,6 +80,10 @@ judge(KvmrStored *stored, const KvmrNMProfilesDir *run, const KvmrNMProfilesDir 
     if (file->error) {
         stored->state = KVMR_STORED_REFUSED;
         stored->message = g_strdup(file->error->message);
+        return;
+    }
+    if (file->existing) {
+        stored->state = KVMR_STORED_ALONE;
         return;
     }
     grave = kvmr_nm_profiles_dir_find_grave(user, file->identity.uuid);

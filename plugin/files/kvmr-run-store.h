@@ -22,6 +22,7 @@
  * @KVMR_STORED_DELETED: a user deleted it in NetworkManager, which counts
  * @KVMR_STORED_REFUSED: it is invalid; a version that was valid before stays in use till the boot
  * @KVMR_STORED_FAILED: its profiles could not be written
+ * @KVMR_STORED_ALONE: NetworkManager has no part in it: it is about an interface of others
  */
 typedef enum {
     KVMR_STORED_IN_USE,
@@ -29,13 +30,14 @@ typedef enum {
     KVMR_STORED_DELETED,
     KVMR_STORED_REFUSED,
     KVMR_STORED_FAILED,
+    KVMR_STORED_ALONE,
 } KvmrStoredState;
 
 /**
  * KvmrStored: a file, and what became of it
  * @where: for %KVMR_STORED_CHANGED and %KVMR_STORED_DELETED: NetworkManager's file that says so
  * @outdated: the file is not what @where was made of: it was edited later
- * @message: for the log: what is to be known of it; NULL while all is as the file has it
+ * @message: for the log: what is to be known of it; NULL while all is as it shall be
  */
 typedef struct {
     KvmrProfileFile *file;
@@ -96,7 +98,7 @@ char *kvmr_run_store_path(const KvmrRunStore *self, const char *uuid);
  */
 gboolean kvmr_run_store_bury(KvmrRunStore *self, const char *uuid, GError **error);
 
-/** The words for states, as programs get them: in-use, changed, deleted, refused, failed. */
+/** The words for states, as programs get them: in-use, changed, deleted, refused, failed, alone. */
 const char *kvmr_stored_state_to_string(KvmrStoredState state);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(KvmrRunStore, kvmr_run_store_free)

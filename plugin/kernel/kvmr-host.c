@@ -505,6 +505,25 @@ shall_announce(KvmrHost *self, GHashTable *asked, int ifindex, gboolean force)
     return force || GPOINTER_TO_INT(moved);
 }
 
+/* A guest that runs knows its gateway by the MAC of before: of the bridge that somebody made by
+ * hand, or of others' interface that came back. It would talk to nobody until its entry expires. */
+static void
+announce_gateway(KvmrHost              *self,
+                 const KvmrPlanNetwork *network,
+                 GHashTable            *asked,
+                 gboolean               force,
+                 const KvmrSnapshot    *snapshot)
+{
+    const KvmrProfile *profile = network->network->profile;
+    const KvmrLink    *guest = kvmr_snapshot_find_name(snapshot, profile->interface);
+
+    if (!guest || !shall_announce(self, asked, guest->ifindex, force))
+        return;
+    for (guint i = 0; i < profile->addresses->len; i++)
+        kvmr_announcer_add(
+            self->announcer, guest, g_array_index(profile->addresses, KvmrAddress4, i).addr);
+}
+
 void
 kvmr_host_announce(KvmrHost           *self,
                    const KvmrPlan     *plan,
@@ -528,6 +547,7 @@ kvmr_host_announce(KvmrHost           *self,
                 g_ptr_array_add(uplinks, (gpointer) link->link);
         }
         announce_guests(self, network, uplinks, snapshot);
+        announce_gateway(self, network, asked, force, snapshot);
     }
     kvmr_announcer_start(self->announcer);
 }

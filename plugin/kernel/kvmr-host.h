@@ -124,6 +124,7 @@ void kvmr_host_find_obstacles_async(KvmrHost           *self,
  * kvmr_host_announce: gratuitous ARP for the guests of @plan on its uplinks, for those that the
  * neighbour table knows: after an uplink got another MAC or carrier, the LAN must relearn them
  * (RFC 5227 section 3 calls it an ARP announcement).
+ * And on the guest interface its own addresses, for the guests.
  * @force: on every uplink; else only on uplinks that changed MAC or carrier, or that were told to
  *   notify their peers (NETDEV_NOTIFY_PEERS), since the last call
  *

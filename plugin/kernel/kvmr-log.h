@@ -34,6 +34,7 @@ typedef enum {
     KVMR_MESSAGE_TRY_ENDING,    /* it is being taken back */
     KVMR_MESSAGE_TRY_BACK,      /* everything is as before it */
     KVMR_MESSAGE_TRY_NOT_BACK,  /* something is not as before it */
+    KVMR_MESSAGE_GUEST_LINK,    /* a guest interface without NetworkManager is not as it shall be */
     KVMR_N_MESSAGES,
 } KvmrMessage;
 

@@ -63,7 +63,7 @@ check_dispatcher(const KvmrCheck *context)
 {
     g_autofree char *why = say_dispatcher(context->snapshot->dispatcher);
 
-    if (!why)
+    if (!why || context->network->network->alone)
         return;
     kvmr_check_add(
         context,

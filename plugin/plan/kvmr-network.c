@@ -68,6 +68,7 @@ new_profile(const char *uuid, const char *id, const char *interface)
     profile->setting = kvmr_setting_new();
     profile->addresses = g_array_new(FALSE, FALSE, sizeof(KvmrAddress4));
     profile->behind_guests = g_array_new(FALSE, FALSE, sizeof(KvmrPrefix4));
+    profile->guest_routes = g_array_new(FALSE, FALSE, sizeof(KvmrGuestRoute));
     profile->mtu = KVMR_SETTING_DEFAULT_MTU;
     return profile;
 }
@@ -262,8 +263,8 @@ read_profile(KvmrProfile *profile, GKeyFile *keyfile)
         return FALSE;
     kvmr_setting_free(profile->setting);
     profile->setting = setting;
-    if (mtu > 0)
-        profile->mtu = (guint) mtu;
+    if (mtu > 0 || setting->switch_kind == KVMR_SWITCH_EXISTING)
+        profile->mtu = (guint) MAX(mtu, 0);
     profile->zone = g_key_file_get_string(keyfile, group, KEY_ZONE, NULL);
     return read_addresses(keyfile, group, profile->addresses) &&
            read_behind_guests(keyfile, group, profile->behind_guests) &&

@@ -10,6 +10,7 @@
  * @profile: what its profile says; never changed after construction
  * @refused: why it must not be routed whatever the host looks like (bad setting, private profile),
  *   NULL if it may be; then only @profile's uuid, id and interface mean anything
+ * @alone: it is of a file, and NetworkManager has no part in it: routes through guests are ours
  * @setting_lost: its stored profile has lost the setting that the running one has
  * @setting_invalid: why its stored profile, which has one, could not be routed; NULL if it could
  */
@@ -17,6 +18,7 @@ typedef struct {
     int          ref_count;
     KvmrProfile *profile;
     char        *refused;
+    gboolean     alone;
     gboolean     setting_lost;
     char        *setting_invalid;
 } KvmrNetwork;

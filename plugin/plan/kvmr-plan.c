@@ -185,8 +185,11 @@ decide(KvmrPlanNetwork *self, const KvmrSnapshot *snapshot)
         set_state(self,
                   KVMR_STATE_ACTIVATING,
                   TRUE,
-                  g_strdup_printf(_("guest interface %s lacks an address of its profile; if it "
-                                    "stays so: nmcli device reapply %s"),
+                  g_strdup_printf(self->network->alone
+                                      ? _("guest interface %s lacks an address of its profile; if "
+                                          "it stays so: kvm-routedctl up %s")
+                                      : _("guest interface %s lacks an address of its profile; if "
+                                          "it stays so: nmcli device reapply %s"),
                                   profile->interface,
                                   profile->interface));
         return;
@@ -275,6 +278,27 @@ plan_routes(KvmrPlan *self, const KvmrPlanNetwork *network, gboolean shared)
     }
 }
 
+/* NetworkManager sets them where it has a part in the network. */
+static void
+plan_guest_routes(KvmrPlan *self, const KvmrPlanNetwork *network, const KvmrSnapshot *snapshot)
+{
+    const KvmrProfile *profile = network->network->profile;
+    const KvmrLink    *guest = kvmr_snapshot_find_name(snapshot, profile->interface);
+
+    for (guint i = 0; network->network->alone && i < profile->guest_routes->len; i++) {
+        const KvmrGuestRoute *own = &g_array_index(profile->guest_routes, KvmrGuestRoute, i);
+        const KvmrRoute       route = {
+                  .dst = own->subnet,
+                  .gateway = own->gateway,
+                  .ifindex = guest->ifindex,
+                  .metric = own->metric,
+                  .protocol = KVMR_ROUTE_PROTOCOL,
+        };
+
+        g_array_append_val(self->routes, route);
+    }
+}
+
 static void
 want(KvmrPlan *self, const KvmrLink *link, KvmrValueKey key, gint64 value)
 {
@@ -339,6 +363,7 @@ kvmr_plan_new(GPtrArray *networks, const KvmrSnapshot *snapshot)
         if (!network->routed)
             continue;
         plan_routes(self, network, routed++ > 0);
+        plan_guest_routes(self, network, snapshot);
         plan_values(self, network, snapshot);
     }
     self->ruleset = kvmr_rules_new(self->networks, self->routes, snapshot);

@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "plan/kvmr-pretend.h"
 
+#include <linux/if_ether.h>
+
+/* Of an interface that others will create, as far as one can know (RFC 894) */
+#define PRETEND_MTU ETH_DATA_LEN
+
 static gboolean
 has_address(const KvmrSnapshot *snapshot, const KvmrHostAddress *wanted)
 {
@@ -23,7 +28,7 @@ kvmr_pretend_up(KvmrSnapshot *snapshot, const KvmrNetwork *network)
         link = kvmr_snapshot_add_link(snapshot, KVMR_PRETEND_IFINDEX, profile->interface);
         link->kind = g_strdup("bridge");
         link->mac_len = sizeof(link->mac);
-        link->mtu = profile->mtu;
+        link->mtu = profile->mtu ? profile->mtu : PRETEND_MTU;
     }
     link->up = TRUE;
 

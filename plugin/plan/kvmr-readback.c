@@ -277,6 +277,8 @@ read_mtu(GPtrArray *rows, const KvmrProfile *profile, const KvmrLink *guest)
         _("ip link set dev %s mtu %u sets it back"), guest->name, profile->mtu);
     char *detail;
 
+    if (profile->mtu == 0)
+        return; /* whoever created the interface decides */
     if (well)
         detail = g_strdup_printf(_("%u, as the profile says"), guest->mtu);
     else

@@ -166,12 +166,14 @@ kvmr_network_object_update(KvmrDBusKvmRoutedNetwork *network,
     const KvmrProfile *profile = planned->network->profile;
     g_auto(GStrv) subnets = subnets_to_strv(planned->subnets);
     g_autoptr(GPtrArray) ports = list_ports(snapshot, profile->interface);
+    const KvmrLink *guest = kvmr_snapshot_find_name(snapshot, profile->interface);
 
     kvmr_dbus_kvm_routed_network_set_uuid(network, profile->uuid);
     kvmr_dbus_kvm_routed_network_set_id(network, profile->id);
     kvmr_dbus_kvm_routed_network_set_interface(network, profile->interface);
     kvmr_dbus_kvm_routed_network_set_guest_subnets(network, (const char *const *) subnets);
-    kvmr_dbus_kvm_routed_network_set_mtu(network, profile->mtu);
+    kvmr_dbus_kvm_routed_network_set_mtu(network,
+                                         profile->mtu == 0 && guest ? guest->mtu : profile->mtu);
     kvmr_dbus_kvm_routed_network_set_ports(network, (const char *const *) ports->pdata);
     kvmr_dbus_kvm_routed_network_set_links(network, links_to_variant(planned, plan, snapshot));
     kvmr_dbus_kvm_routed_network_set_peers(network, peers_to_variant(planned, plan, snapshot));

@@ -8,6 +8,7 @@
  * rules, so they never change.
  */
 #define KVMR_ACTION(name)   "org.freedesktop.NetworkManager.KvmRouted." name
+#define KVMR_ACTION_CONTROL KVMR_ACTION("control")
 #define KVMR_ACTION_EXPLAIN KVMR_ACTION("explain")
 #define KVMR_ACTION_REAPPLY KVMR_ACTION("reapply")
 #define KVMR_ACTION_RESTORE KVMR_ACTION("restore")

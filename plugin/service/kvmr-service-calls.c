@@ -103,7 +103,8 @@ on_reapply_refreshed(GObject *source, GAsyncResult *result, gpointer user_data)
             KVMR_ERROR_NOT_ROUTED,
             "%s",
             network ? kvmr_dbus_kvm_routed_network_get_state_reason(network)
-                    : _("the network is down; nmcli connection up brings it up"));
+                    : _("the network is down; nmcli connection up, or kvm-routedctl up for a file "
+                        "without NetworkManager, brings it up"));
     kvmr_service_call_done(self);
 }
 

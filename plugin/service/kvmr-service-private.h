@@ -16,6 +16,7 @@
 struct _KvmrService {
     KvmrHost                 *host;
     KvmrSource               *source;
+    KvmrSourceFiles          *files; /* a part of @source */
     KvmrMemory               *memory;
     KvmrTries                *tries;
     KvmrFirewalld            *firewalld;
@@ -98,6 +99,9 @@ gboolean kvmr_service_start_tries(KvmrService *self,
 
 /** kvmr_service_judge_tries: those whose network has failed are taken back at once. */
 void kvmr_service_judge_tries(KvmrService *self);
+
+/** Connects Up and Down, in a file of their own. */
+void kvmr_service_connect_files(KvmrService *self);
 
 /** Connects the methods of the service as a whole, or of one network, to what answers them. */
 void kvmr_service_connect_calls(KvmrService *self);

@@ -313,10 +313,31 @@ kvmr_service_get_networks(KvmrService *self)
     return kvmr_memory_merge(self->memory, current, kvmr_source_is_settled(self->source));
 }
 
+static void
+remember(KvmrService *self, GPtrArray **networks)
+{
+    g_clear_pointer(networks, g_ptr_array_unref);
+    *networks = kvmr_service_get_networks(self);
+    kvmr_memory_set(self->memory, *networks);
+}
+
+/* Returns: (transfer full): of the host, with what the networks need beside routing */
+static KvmrSnapshot *
+look(KvmrService *self, GPtrArray **networks, GError **error)
+{
+    KvmrSnapshot *snapshot = kvmr_host_snapshot(self->host, error);
+
+    if (!snapshot || !kvmr_source_settle(self->source, snapshot))
+        return snapshot;
+    kvmr_snapshot_free(snapshot);
+    remember(self, networks);
+    return kvmr_host_snapshot(self->host, error);
+}
+
 void
 kvmr_service_reconcile(KvmrService *self)
 {
-    g_autoptr(GPtrArray) networks = kvmr_service_get_networks(self);
+    g_autoptr(GPtrArray) networks = NULL;
     g_autoptr(KvmrSnapshot) snapshot = NULL;
     g_autoptr(KvmrPlan) plan = NULL;
     g_autoptr(GError) error = NULL;
@@ -325,8 +346,8 @@ kvmr_service_reconcile(KvmrService *self)
 
     unschedule(self);
     kvmr_fault_point("reconcile.begin");
-    kvmr_memory_set(self->memory, networks);
-    snapshot = kvmr_host_snapshot(self->host, &error);
+    remember(self, &networks);
+    snapshot = look(self, &networks, &error);
     if (!snapshot) {
         kvmr_fault_point("reconcile.unread");
         show_unread(self, networks, error->message);
@@ -341,6 +362,7 @@ kvmr_service_reconcile(KvmrService *self)
     plan = kvmr_plan_new(networks, snapshot);
     done = apply(self, plan, snapshot, &changed, &error);
     applied = g_get_monotonic_time();
+    kvmr_source_applied(self->source);
     kvmr_fault_point(!done     ? "reconcile.refused"
                      : changed ? "reconcile.changed"
                                : "reconcile.unchanged");
@@ -421,6 +443,7 @@ KvmrService *
 kvmr_service_new(GDBusConnection *bus,
                  KvmrHost        *host,
                  KvmrSource      *source,
+                 KvmrSourceFiles *files,
                  KvmrChanger     *changer,
                  const char      *runtime_dir,
                  KvmrServiceIdle  idle,
@@ -432,6 +455,7 @@ kvmr_service_new(GDBusConnection *bus,
     kvmr_dbus_error_register();
     self->host = host;
     self->source = g_object_ref(source);
+    self->files = g_object_ref(files);
     self->memory = kvmr_memory_new(runtime_dir);
     self->firewalld = kvmr_firewalld_new(bus);
     self->rights = kvmr_rights_new();
@@ -445,6 +469,7 @@ kvmr_service_new(GDBusConnection *bus,
 
     kvmr_dbus_kvm_routed_set_version(self->skeleton, PACKAGE_VERSION);
     kvmr_service_connect_calls(self);
+    kvmr_service_connect_files(self);
     if (kvmr_fault_sets("dbus.export", error) ||
         !g_dbus_interface_skeleton_export(
             G_DBUS_INTERFACE_SKELETON(self->skeleton), bus, KVMR_OBJECT_PATH, error))
@@ -484,5 +509,6 @@ kvmr_service_free(KvmrService *self)
     g_hash_table_unref(self->refused);
     g_free(self->failure);
     g_object_unref(self->source);
+    g_object_unref(self->files);
     g_free(self);
 }

@@ -5,7 +5,7 @@
 
 #include "kernel/kvmr-host.h"
 #include "service/kvmr-changer.h"
-#include "service/kvmr-source.h"
+#include "service/kvmr-source-files.h"
 
 /** The bus name, and the path of the ObjectManager and of the service itself. */
 #define KVMR_BUS_NAME    "org.freedesktop.NetworkManager.KvmRouted"
@@ -26,12 +26,15 @@ typedef void (*KvmrServiceIdle)(gpointer user_data);
  * kvmr_service_new: exports the objects on @bus and brings the host up to date; the caller owns the
  * bus name
  * @host: (transfer none): must outlive the service
+ * @source: of all networks
+ * @files: of those among them that Up and Down are about
  * @runtime_dir: for the memory of networks, and of tries
  * @idle: called from the main loop when the service may end
  */
 KvmrService *kvmr_service_new(GDBusConnection *bus,
                               KvmrHost        *host,
                               KvmrSource      *source,
+                              KvmrSourceFiles *files,
                               KvmrChanger     *changer,
                               const char      *runtime_dir,
                               KvmrServiceIdle  idle,

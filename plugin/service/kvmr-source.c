@@ -75,6 +75,23 @@ kvmr_source_restore_finish(KvmrSource *self, GAsyncResult *result, GError **erro
     return g_task_propagate_boolean(G_TASK(result), error);
 }
 
+gboolean
+kvmr_source_settle(KvmrSource *self, const KvmrSnapshot *snapshot)
+{
+    const KvmrSourceInterface *iface = KVMR_SOURCE_GET_IFACE(self);
+
+    return iface->settle && iface->settle(self, snapshot);
+}
+
+void
+kvmr_source_applied(KvmrSource *self)
+{
+    const KvmrSourceInterface *iface = KVMR_SOURCE_GET_IFACE(self);
+
+    if (iface->applied)
+        iface->applied(self);
+}
+
 void
 kvmr_source_emit_changed(KvmrSource *self)
 {

@@ -4,6 +4,7 @@
 #include <gio/gio.h>
 
 #include "plan/kvmr-network.h"
+#include "plan/kvmr-snapshot.h"
 
 /**
  * KvmrSource: where networks come from: NetworkManager's active connections, or files on a host
@@ -31,6 +32,9 @@ struct _KvmrSourceInterface {
                           GAsyncReadyCallback callback,
                           gpointer            user_data);
     GPtrArray *(*get_profiles)(KvmrSource *self);
+    /* NULL: nothing to do */
+    gboolean (*settle)(KvmrSource *self, const KvmrSnapshot *snapshot);
+    void (*applied)(KvmrSource *self);
 };
 
 /**
@@ -86,6 +90,18 @@ gboolean kvmr_source_restore_finish(KvmrSource *self, GAsyncResult *result, GErr
  * Returns: (transfer full) (element-type KvmrNetwork)
  */
 GPtrArray *kvmr_source_get_profiles(KvmrSource *self);
+
+/**
+ * kvmr_source_settle: make what the networks need beside routing, where nobody else does: addresses
+ * of a guest interface that is there again
+ * @snapshot: this host now
+ * Returns: whether @snapshot, or get_networks(), are not what they were
+ */
+gboolean kvmr_source_settle(KvmrSource *self, const KvmrSnapshot *snapshot);
+
+/** kvmr_source_applied: nothing is routed any more that is not in get_networks(): what it needed
+ * can go. */
+void kvmr_source_applied(KvmrSource *self);
 
 /** For implementations: emits "changed". */
 void kvmr_source_emit_changed(KvmrSource *self);

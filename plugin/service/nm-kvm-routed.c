@@ -13,9 +13,12 @@
 #include "kernel/kvmr-fault.h"
 #include "kernel/kvmr-host.h"
 #include "kernel/kvmr-log.h"
-#include "service/kvmr-changer-nm.h"
+#include "service/kvmr-changer-none.h"
+#include "service/kvmr-nm-module.h"
 #include "service/kvmr-service.h"
-#include "service/kvmr-source-nm.h"
+#include "service/kvmr-source-files.h"
+#include "service/kvmr-sources.h"
+#include "setting/kvmr-profile.h"
 
 #define PROGRAM           "nm-kvm-routed"
 #define RUNTIME_DIRECTORY "/run/nm-kvm-routed"
@@ -126,13 +129,29 @@ runtime_directory(void)
     return given && g_path_is_absolute(given) ? given : RUNTIME_DIRECTORY;
 }
 
+/* Where libnm is not, there is no NetworkManager either, or will be none before the next start. */
+static gboolean
+open_nm(GDBusConnection *bus, KvmrSource **source, KvmrChanger **changer, GError **error)
+{
+    g_autofree char *reason = NULL;
+    KvmrNMModuleOpen open;
+
+    if (kvmr_nm_module_load(&open, &reason))
+        return open(bus, source, changer, error);
+    g_info("no networks from NetworkManager: %s", reason);
+    *changer = KVMR_CHANGER(kvmr_changer_none_new());
+    return TRUE;
+}
+
 static gboolean
 run(Daemon *self, GError **error)
 {
     const char *directory = runtime_directory();
     g_autoptr(KvmrHost) host = NULL;
-    g_autoptr(KvmrSourceNM) source = NULL;
-    g_autoptr(KvmrChangerNM) changer = NULL;
+    g_autoptr(KvmrSourceFiles) files = NULL;
+    g_autoptr(KvmrSource) nm = NULL;
+    g_autoptr(KvmrSource) source = NULL;
+    g_autoptr(KvmrChanger) changer = NULL;
     g_autoptr(KvmrService) service = NULL;
 
     /* systemd makes it (RuntimeDirectory=); elsewhere we do. */
@@ -152,18 +171,13 @@ run(Daemon *self, GError **error)
     host = kvmr_host_new(directory, error);
     if (!host)
         return FALSE;
-    source = kvmr_source_nm_new(self->bus, error);
-    if (!source)
+    if (!open_nm(self->bus, &nm, &changer, error))
         return FALSE;
-    changer = kvmr_changer_nm_new(kvmr_source_nm_get_client(source));
-    service = kvmr_service_new(self->bus,
-                               host,
-                               KVMR_SOURCE(source),
-                               KVMR_CHANGER(changer),
-                               directory,
-                               on_service_idle,
-                               self,
-                               error);
+    files = kvmr_source_files_new(self->bus, KVMR_FILES_DIRECTORY, directory, host);
+    source = nm ? KVMR_SOURCE(kvmr_sources_new(nm, KVMR_SOURCE(files)))
+                : KVMR_SOURCE(g_object_ref(files));
+    service = kvmr_service_new(
+        self->bus, host, source, files, changer, directory, on_service_idle, self, error);
     if (!service)
         return FALSE;
 
@@ -202,8 +216,8 @@ main(int argc, char **argv)
 
     g_option_context_set_summary(
         context,
-        _("Routes for KVM guests as the kvm-routed profiles of NetworkManager say. It is started "
-          "by D-Bus when such a profile comes up; see nm-kvm-routed(8)."));
+        _("Routes for KVM guests as the kvm-routed profiles of NetworkManager, or files, say. It "
+          "is started by D-Bus when such a profile comes up; see nm-kvm-routed(8)."));
     g_option_context_add_main_entries(context, entries, GETTEXT_PACKAGE);
     if (!g_option_context_parse(context, &argc, &argv, &error) || argc > 1) {
         g_printerr("nm-kvm-routed: %s\n", error ? error->message : _("takes no arguments"));

@@ -242,7 +242,7 @@ make_switch(GKeyFile           *native,
     case KVMR_SWITCH_EXISTING:
         break;
     }
-    return TRUE; /* refused where the result is read */
+    return TRUE;
 }
 
 static gboolean
@@ -259,7 +259,9 @@ make_natives(GKeyFile           *profile,
         native, KVMR_SECTION_CONNECTION, "type", kvmr_profile_native_type(setting->switch_kind));
     g_key_file_set_string(native, KVMR_SECTION_CONNECTION, "uuid", identity->uuid);
     (void) g_key_file_remove_group(native, KVMR_PROFILE_TYPE, NULL);
-    if (!set_mtu(native, error) || !make_switch(native, identity, setting, natives, error) ||
+    /* An interface of others has an MTU that they gave it. */
+    if ((setting->switch_kind != KVMR_SWITCH_EXISTING && !set_mtu(native, error)) ||
+        !make_switch(native, identity, setting, natives, error) ||
         !kvmr_profile_set_default(native, KVMR_SECTION_IPV4, "method", "manual", error) ||
         !kvmr_profile_set_default(native, KVMR_SECTION_IPV6, "method", "disabled", error))
         return FALSE;
@@ -268,17 +270,30 @@ make_natives(GKeyFile           *profile,
 }
 
 GPtrArray *
-kvmr_profile_expand(GKeyFile *profile, GError **error)
+kvmr_profile_make_natives(GKeyFile *profile, GError **error)
 {
     g_autoptr(GPtrArray) natives = g_ptr_array_new_with_free_func(free_native);
     g_auto(KvmrIdentity) identity = {NULL, NULL, NULL};
     g_autoptr(KvmrSetting) setting = NULL;
-    g_autoptr(KvmrProfile) result = NULL;
 
     if (!verify_profile(profile, error) || !kvmr_identity_read(&identity, profile, error))
         return NULL;
     setting = read_setting(profile, error);
-    if (!setting || !make_natives(profile, &identity, setting, natives, error))
+    if (!setting ||
+        (setting->switch_kind == KVMR_SWITCH_EXISTING &&
+         !kvmr_profile_verify_keys_alone(profile, error)) ||
+        !make_natives(profile, &identity, setting, natives, error))
+        return NULL;
+    return g_steal_pointer(&natives);
+}
+
+GPtrArray *
+kvmr_profile_expand(GKeyFile *profile, GError **error)
+{
+    g_autoptr(GPtrArray) natives = kvmr_profile_make_natives(profile, error);
+    g_autoptr(KvmrProfile) result = NULL;
+
+    if (!natives)
         return NULL;
     /* Whatever makes the result unfit is refused before anybody stores it. */
     result = kvmr_profile_parse(((KvmrNativeProfile *) natives->pdata[0])->keyfile, error);

@@ -19,6 +19,7 @@
 typedef struct {
     KvmrAddress4 address;
     guint32      gateway; /* 0 if there is none */
+    guint32      metric;  /* likewise */
 } Entry;
 
 /**
@@ -97,12 +98,15 @@ verify_no_gateway(GKeyFile *native, GError **error)
 /* ---- the values ---- */
 
 static gboolean
-parse_metric(const char *text, GError **error)
+parse_metric(const char *text, guint32 *metric, GError **error)
 {
     g_autofree char *quoted = NULL;
+    guint64          value = 0;
 
-    if (text[0] == '\0' || g_ascii_string_to_unsigned(text, 10, 0, G_MAXUINT32, NULL, NULL))
+    if (text[0] == '\0' || g_ascii_string_to_unsigned(text, 10, 0, G_MAXUINT32, &value, NULL)) {
+        *metric = (guint32) value;
         return TRUE;
+    }
     quoted = kvmr_text_quote(text);
     return kvmr_error_invalid(error, _("the metric %s is not a number"), quoted);
 }
@@ -115,6 +119,7 @@ parse_entry(const EntryKind *kind, const char *value, Entry *entry, GError **err
     g_autofree char *address = NULL;
 
     entry->gateway = 0;
+    entry->metric = 0;
     if (n < 2)
         return kvmr_address4_parse(value, &entry->address, error);
     /* Older versions of NM end each value with a separator. */
@@ -127,7 +132,7 @@ parse_entry(const EntryKind *kind, const char *value, Entry *entry, GError **err
         return FALSE;
     if (n > 2 && fields[2][0] && !kvmr_addr4_parse(fields[2], &entry->gateway, error))
         return FALSE;
-    return n < 4 || parse_metric(fields[3], error);
+    return n < 4 || parse_metric(fields[3], &entry->metric, error);
 }
 
 static gboolean
@@ -162,17 +167,21 @@ is_guest(const KvmrProfile *self, guint32 addr)
 static gboolean
 add_route(KvmrProfile *self, Entry entry, GError **error)
 {
-    KvmrPrefix4 destination = kvmr_address4_subnet(entry.address);
+    KvmrPrefix4          destination = kvmr_address4_subnet(entry.address);
+    const KvmrGuestRoute route = {destination, entry.gateway, entry.metric};
 
     if (destination.plen == 0)
         return kvmr_error_invalid(error,
                                   _("a default route leads into the guests' own network; it "
                                     "belongs to another interface"));
-    if (!entry.gateway || !is_guest(self, entry.gateway))
+    if (!entry.gateway || !is_guest(self, entry.gateway)) {
+        self->other_routes++;
         return TRUE;
+    }
     if (!kvmr_prefix4_verify_unicast(destination, error))
         return FALSE;
     g_array_append_val(self->behind_guests, destination);
+    g_array_append_val(self->guest_routes, route);
     return TRUE;
 }
 
@@ -230,7 +239,7 @@ read_entry(
 {
     g_autofree char *value = NULL;
     g_autofree char *quoted = NULL;
-    Entry            entry = {{0, 0}, 0};
+    Entry            entry = {{0, 0}, 0, 0};
 
     if (!kvmr_keyfile_get(native, KVMR_SECTION_IPV4, key, &value, error))
         return FALSE;

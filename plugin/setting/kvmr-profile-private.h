@@ -33,6 +33,19 @@ gboolean kvmr_profile_read_addresses(KvmrProfile *self, GKeyFile *native, GError
 /** kvmr_profile_read_routes: those of [ipv4] that lead through a guest, after the addresses. */
 gboolean kvmr_profile_read_routes(KvmrProfile *self, GKeyFile *native, GError **error);
 
+/**
+ * kvmr_profile_make_natives: what kvmr_profile_expand() returns, not yet looked at as a whole; with
+ * switch=existing one profile that nobody but kvmr_profile_parse() reads
+ */
+GPtrArray *kvmr_profile_make_natives(GKeyFile *profile, GError **error);
+
+/** Says that NetworkManager has no part in switch=existing. Returns: FALSE */
+gboolean kvmr_profile_refuse_existing(GError **error);
+
+/** The parts of kvmr_profile_verify_alone(). */
+gboolean kvmr_profile_verify_keys_alone(GKeyFile *profile, GError **error);
+gboolean kvmr_profile_verify_routes_alone(const KvmrProfile *self, GError **error);
+
 /** kvmr_profile_native_type: of the guest interface's profile; static */
 const char *kvmr_profile_native_type(KvmrSwitch kind);
 

@@ -164,19 +164,28 @@ kvmr_profile_native_type(KvmrSwitch kind)
     return kind == KVMR_SWITCH_OPENVSWITCH ? KVMR_SECTION_OVS_INTERFACE : KVMR_SECTION_BRIDGE;
 }
 
-/* Profiles on interfaces that others create come with a later version. */
+gboolean
+kvmr_profile_refuse_existing(GError **error)
+{
+    return kvmr_error_invalid(
+        error,
+        _("kvm-routed.switch: “existing” is for interfaces that others create, which "
+          "NetworkManager would make itself where they are missing; put such a profile, with "
+          "type=kvm-routed, into a file in %s (nmcli --offline connection add prints it), and "
+          "bring it up with: kvm-routedctl up NAME"),
+        KVMR_FILES_DIRECTORY);
+}
+
+/* @own: it is a profile of ours, not NetworkManager's */
 static gboolean
-verify_switch(const KvmrSetting *setting, GKeyFile *native, GError **error)
+verify_switch(const KvmrSetting *setting, GKeyFile *native, gboolean own, GError **error)
 {
     const char      *wanted = kvmr_profile_native_type(setting->switch_kind);
     g_autofree char *type = NULL;
     g_autofree char *quoted = NULL;
 
     if (setting->switch_kind == KVMR_SWITCH_EXISTING)
-        return kvmr_error_invalid(error,
-                                  _("kvm-routed.switch: “%s” is not supported in this version; use "
-                                    "“bridge” or “openvswitch”"),
-                                  kvmr_switch_to_string(setting->switch_kind));
+        return own || kvmr_profile_refuse_existing(error);
     if (!kvmr_keyfile_get(native, KVMR_SECTION_CONNECTION, "type", &type, error))
         return FALSE;
     if (g_strcmp0(type, wanted) == 0)
@@ -282,12 +291,13 @@ read_mac(KvmrProfile *self, GKeyFile *native, GError **error)
 }
 
 static gboolean
-fill(KvmrProfile *self, GKeyFile *native, GError **error)
+fill(KvmrProfile *self, GKeyFile *native, gboolean own, GError **error)
 {
     self->addresses = g_array_new(FALSE, FALSE, sizeof(KvmrAddress4));
     self->behind_guests = g_array_new(FALSE, FALSE, sizeof(KvmrPrefix4));
+    self->guest_routes = g_array_new(FALSE, FALSE, sizeof(KvmrGuestRoute));
     self->setting = read_setting(native, error);
-    if (!self->setting || !verify_switch(self->setting, native, error) ||
+    if (!self->setting || !verify_switch(self->setting, native, own, error) ||
         !read_connection(self, native, error) ||
         !kvmr_profile_read_mtu(native, &self->mtu, error) || !read_mac(self, native, error) ||
         !kvmr_profile_read_addresses(self, native, error) ||
@@ -295,17 +305,19 @@ fill(KvmrProfile *self, GKeyFile *native, GError **error)
         !kvmr_profile_read_routes(self, native, error) || !verify_behind_guests(self, error) ||
         !verify_reach(self, error) || !verify_dhcp(self->setting, error))
         return FALSE;
+    if (self->setting->switch_kind == KVMR_SWITCH_EXISTING)
+        return kvmr_profile_verify_routes_alone(self, error);
     if (self->mtu == 0)
         self->mtu = BRIDGE_MTU;
     return TRUE;
 }
 
 static KvmrProfile *
-read_native(GKeyFile *native, GError **error)
+read_native(GKeyFile *native, gboolean own, GError **error)
 {
     KvmrProfile *self = g_new0(KvmrProfile, 1);
 
-    if (fill(self, native, error))
+    if (fill(self, native, own, error))
         return self;
     kvmr_profile_free(self);
     return NULL;
@@ -318,12 +330,12 @@ kvmr_profile_parse(GKeyFile *keyfile, GError **error)
     KvmrNativeProfile *guest;
 
     if (!kvmr_profile_is_unexpanded(keyfile))
-        return read_native(keyfile, error);
-    natives = kvmr_profile_expand(keyfile, error);
+        return read_native(keyfile, FALSE, error);
+    natives = kvmr_profile_make_natives(keyfile, error);
     if (!natives)
         return NULL;
     guest = natives->pdata[0];
-    return read_native(guest->keyfile, error);
+    return read_native(guest->keyfile, TRUE, error);
 }
 
 void
@@ -339,5 +351,6 @@ kvmr_profile_free(KvmrProfile *self)
     kvmr_setting_free(self->setting);
     g_clear_pointer(&self->addresses, g_array_unref);
     g_clear_pointer(&self->behind_guests, g_array_unref);
+    g_clear_pointer(&self->guest_routes, g_array_unref);
     g_free(self);
 }

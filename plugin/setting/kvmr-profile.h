@@ -12,6 +12,9 @@
  * the product's own tables decide upon. */
 #define KVMR_PROFILE_ZONE "kvm-routed"
 
+/** Where administrators, and their tools, put files with type=kvm-routed. */
+#define KVMR_FILES_DIRECTORY "/etc/NetworkManager/kvm-routed"
+
 /** The longest text of a profile that is taken, in bytes: room for some ten thousand peers. */
 #define KVMR_PROFILE_TEXT_MAX 262144
 
@@ -47,6 +50,10 @@ gboolean kvmr_profile_is_unexpanded(GKeyFile *profile);
  * and at least one IPv4 address are required; a missing UUID is derived from id and interface name.
  * Same input, same output.
  *
+ * With switch=existing it is an error: NetworkManager would make the interface where it is missing,
+ * which is somebody else's to make. Such a profile stays a file (%KVMR_FILES_DIRECTORY), which the
+ * service takes as it is.
+ *
  * Returns: (transfer full) (element-type KvmrNativeProfile)
  */
 GPtrArray *kvmr_profile_expand(GKeyFile *profile, GError **error);
@@ -79,11 +86,25 @@ void kvmr_profile_put_setting(GKeyFile *native, const KvmrSetting *setting);
 void kvmr_profile_give_up(GKeyFile *native);
 
 /**
+ * KvmrGuestRoute: a route of [ipv4] to a subnet behind a guest
+ * @gateway: the guest
+ * @metric: 0 if the profile gives none
+ */
+typedef struct {
+    KvmrPrefix4 subnet;
+    guint32     gateway;
+    guint32     metric;
+} KvmrGuestRoute;
+
+/**
  * KvmrProfile: what routing needs of a profile, from either form (expanded or not)
  * @addresses: of #KvmrAddress4, the guest interface's own
  * @behind_guests: of #KvmrPrefix4, destinations of [ipv4] routes whose next hop is a guest, in
  *   order and each once
- * @mtu: bytes; 1500, a bridge's own, for a native profile that gives none
+ * @guest_routes: of #KvmrGuestRoute: those routes, as the profile has them
+ * @other_routes: how many others [ipv4] has
+ * @mtu: bytes; 1500, a bridge's own, for a native profile that gives none; 0, its own, for an
+ *   interface that others create
  * @mac: the guest interface's, in lower case, where the profile gives a bridge one; else NULL
  * @zone: of firewalld, as connection.zone names it; NULL if it names none
  * @permissions: whether connection.permissions restricts it to some users ("private")
@@ -95,6 +116,8 @@ typedef struct {
     KvmrSetting *setting;
     GArray      *addresses;
     GArray      *behind_guests;
+    GArray      *guest_routes;
+    guint        other_routes;
     guint        mtu;
     char        *mac;
     char        *zone;
@@ -108,6 +131,14 @@ typedef struct {
  */
 KvmrProfile *kvmr_profile_parse(GKeyFile *keyfile, GError **error);
 void         kvmr_profile_free(KvmrProfile *self);
+
+/**
+ * kvmr_profile_verify_alone: whether the service can do all that a profile of type kvm-routed says
+ * where NetworkManager does not: it makes a plain bridge, or uses an interface of others, and sets
+ * MTU, IPv4 addresses and routes through guests
+ * @error: %KVMR_ERROR_INVALID with the first key that it cannot
+ */
+gboolean kvmr_profile_verify_alone(GKeyFile *profile, GError **error);
 
 /** kvmr_profile_load_text: a keyfile from @text of @length bytes, NUL bytes and wrong UTF-8
  * refused. */

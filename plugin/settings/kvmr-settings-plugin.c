@@ -288,7 +288,15 @@ load_one(KvmrSettingsPlugin *self, NMSettingsPluginConnectionLoadEntry *entry)
         return;
     }
     stored = find_stored(self->store, entry->filename);
-    if (stored && stored->state != KVMR_STORED_IN_USE)
+    if (stored && stored->state == KVMR_STORED_ALONE)
+        g_set_error(&entry->error,
+                    G_IO_ERROR,
+                    G_IO_ERROR_FAILED,
+                    _("%s: kvm-routed.switch: “existing” is nothing for NetworkManager; "
+                      "kvm-routedctl up %s"),
+                    stored->file->shown,
+                    stored->file->identity.uuid);
+    else if (stored && stored->state != KVMR_STORED_IN_USE)
         g_set_error_literal(&entry->error, G_IO_ERROR, G_IO_ERROR_FAILED, stored->message);
     tell_changes(self);
 }

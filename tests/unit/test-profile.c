@@ -649,7 +649,6 @@ static const struct {
     {"uplinks=o5s_10g_1",
      "switch=openvswitch\n[bridge]\nstp=true",
      "section [bridge] is for kvm-routed.switch=bridge"},
-    {"uplinks=o5s_10g_1", "switch=existing", "kvm-routed.switch: “existing” is not supported"},
     {"uplinks=o5s_10g_1", "switch=macvtap", "kvm-routed.switch: “macvtap” is not one of"},
     {"uplinks=o5s_10g_1", "host-access=some", "kvm-routed.host-access: “some” is not one of"},
     {"uplinks=o5s_10g_1", "conntrack=maybe", "kvm-routed.conntrack: “maybe” is not one of"},

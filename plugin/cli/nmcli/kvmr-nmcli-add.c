@@ -141,10 +141,10 @@ static int
 print(GKeyFile *profile)
 {
     g_autoptr(GError) error = NULL;
-    g_autoptr(GPtrArray) natives = expand(profile, &error);
+    g_autoptr(KvmrProfile) parsed = kvmr_profile_parse(profile, &error);
     g_autofree char *text = NULL;
 
-    if (!natives)
+    if (!parsed)
         return kvmr_nmcli_fail_with(error);
     text = g_key_file_to_data(profile, NULL, NULL);
     return kvmr_nmcli_print(text);
