@@ -36,6 +36,7 @@ import threading
 
 from hosts import ENVIRONMENT, Host, LabError
 from lpar import Guest, Lpar
+from wicked import WickedLpar
 
 TOPOLOGY = pathlib.Path(__file__).with_name("topology.json")
 RUN_PREFIX = "kvmr-cec."
@@ -60,12 +61,14 @@ class Segment(Host):
 class Cec:
     """Built when entered, gone without a trace when left; `keep` leaves it running."""
 
-    def __init__(self, product=None, topology=None, keep=None):
+    def __init__(self, product=None, topology=None, keep=None, without_nm=()):
+        """`without_nm` are names of LPARs that have no NetworkManager at all."""
         path = topology or os.environ.get("KVMR_TOPOLOGY") or TOPOLOGY
         with open(path, encoding="utf-8") as file:
             self.topology = json.load(file)
         self.keep = bool(os.environ.get("KVMR_KEEP")) if keep is None else keep
         self.product = product
+        self.without_nm = without_nm
         self.directory = self.segments = self.lpars = self.others = None
         self._signals = {}
 
@@ -155,10 +158,14 @@ class Cec:
         data = self.topology
         self.segments = {name: Segment(name, config, self.keep)
                          for name, config in data["segments"].items()}
-        self.lpars = {name: Lpar(name, config, self.directory / name, self.product, self.keep)
+        self.lpars = {name: self._lpar_class(name)(name, config, self.directory / name,
+                                                   self.product, self.keep)
                       for name, config in data["lpars"].items()}
         self.others = {name: Host(name, config, self.keep)
                        for name, config in data["hosts"].items()}
+
+    def _lpar_class(self, name):
+        return WickedLpar if name in self.without_nm else Lpar
 
     def _plug(self, hosts):
         """Make all cables that end at one of these hosts, and configure both ends."""

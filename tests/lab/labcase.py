@@ -12,14 +12,15 @@ from hosts import LabError
 _shared = {}
 
 
-def _shared_cec(with_product):
+def _shared_cec(with_product, without_nm):
     """The CEC of this process, built on first use, removed when the process ends."""
-    if with_product not in _shared:
-        cec = Cec(product=product.installed() if with_product else None)
+    key = with_product, without_nm
+    if key not in _shared:
+        cec = Cec(product=product.installed() if with_product else None, without_nm=without_nm)
         # Not a clean-up of the module: unittest does none after ^C.
         atexit.register(cec.close)
-        _shared[with_product] = cec.__enter__()
-    return _shared[with_product]
+        _shared[key] = cec.__enter__()
+    return _shared[key]
 
 
 def end_services():
@@ -35,14 +36,16 @@ def end_services():
 
 
 class LabCase(unittest.TestCase):
-    """`self.cec` is the virtual CEC. A class that needs it up sets `profiles_up = True`."""
+    """`self.cec` is the virtual CEC. A class that needs it up sets `profiles_up = True`, one that
+    needs LPARs without a NetworkManager names them in `without_nm`."""
 
     with_product = True
+    without_nm = ()
     profiles_up = False
 
     @classmethod
     def setUpClass(cls):
-        cls.cec = _shared_cec(cls.with_product)
+        cls.cec = _shared_cec(cls.with_product, cls.without_nm)
         cls.addClassCleanup(cls.cec.reset)
         if cls.profiles_up:
             cls.cec.up()

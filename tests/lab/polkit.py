@@ -4,7 +4,8 @@
 import re
 
 ACTION = "org.freedesktop.NetworkManager.KvmRouted."
-ACTIONS = tuple(ACTION + name for name in ("explain", "reapply", "restore", "try", "verify"))
+ACTIONS = tuple(ACTION + name for name in ("control", "explain", "reapply", "restore", "try",
+                                          "verify"))
 RULES = "/etc/polkit-1/rules.d/00-lab.rules"
 ACTIVATION = "/usr/share/dbus-1/system-services/org.freedesktop.PolicyKit1.service"
 NAME = "org.freedesktop.PolicyKit1"

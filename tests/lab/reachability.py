@@ -17,7 +17,8 @@ import contextlib
 from hosts import LabError
 
 PORT = 7000
-PINGS = 4
+# More than the ARP packets that may be on a link in the same moment.
+PINGS = 10
 
 
 class Row:
@@ -83,7 +84,7 @@ def _attempt_reached(cec, row, source, address):
     # The first packet may have to wait for ARP; it is not what a row is about.
     source.ping(address, count=1)
     before = _traffic(cec, row.path)
-    ping = source.ping(address, count=PINGS, interval=0.05)
+    ping = source.ping(address, count=PINGS, interval=0.02)
     path_ok, remark = _took_path(row.path, before, _traffic(cec, row.path))
     reply = source.tcp(address, PORT, size=100_000)
     seen_as = row.seen_as or first_address(source)

@@ -19,20 +19,23 @@ BUILD_KIND = "plain"
 SYSTEMS = "machine"
 
 NAME = "guests11"
-COMMANDS = ("connection", "status", "verify", "plan", "check", "explain", "try", "monitor",
+COMMANDS = ("connection", "status", "up", "down", "verify", "plan", "check", "explain", "try", "monitor",
             "expand", "restore", "report", "help")
 DISPATCHER = "usr/lib/NetworkManager/dispatcher.d"
 UNIT = "usr/lib/systemd/system/nm-kvm-routed.service"
+UNIT_OF_FILE = "usr/lib/systemd/system/kvm-routed@.service"
 POLICY = f"usr/share/dbus-1/system.d/{BUS_NAME}.conf"
 ACTIVATION = f"usr/share/dbus-1/system-services/{BUS_NAME}.service"
 ACTIONS = f"usr/share/polkit-1/actions/{BUS_NAME}.policy"
 PROTOCOLS = "rt_protos.d/kvm-routed.conf"
 PROGRAMS = ("usr/bin/kvm-routedctl", "usr/sbin/nmcli", "usr/libexec/kvm-routed-nmcli",
             "usr/libexec/kvm-routed-report", "usr/libexec/nm-kvm-routed",
+            "usr/libexec/kvm-routed/wicked-hook",
             f"{DISPATCHER}/90-kvm-routed", f"{DISPATCHER}/pre-up.d/90-kvm-routed",
             f"{DISPATCHER}/pre-down.d/90-kvm-routed")
 GENERATOR = "usr/lib/systemd/system-generators/kvm-routed-generator"
 MODULE = "libnm-settings-plugin-kvm-routed.so"
+NM_MODULE = "nm-kvm-routed/kvm-routed-networkmanager.so"
 NM_PLUGINS = "usr/lib/NetworkManager/conf.d/50-kvm-routed.conf"
 PAGES = {"usr/share/man/man1/kvm-routedctl.1", "usr/share/man/man5/nm-settings-kvm-routed.5",
          "usr/share/man/man8/nm-kvm-routed.8", "usr/share/man/man8/nmcli-kvm-routed.8"}
@@ -76,25 +79,26 @@ class Tree(Install):
             if not path.is_dir() or path.is_symlink():
                 found[name] = stat.filemode(state.st_mode)
         share = "usr/share" if os.path.isdir("/usr/share/iproute2") else "etc"
-        data = {POLICY, ACTIVATION, ACTIONS, UNIT, COMPLETION, CATALOG, SOS_PLUGIN, DRACUT, NM_PLUGINS,
+        data = {POLICY, ACTIVATION, ACTIONS, UNIT, UNIT_OF_FILE, COMPLETION, CATALOG, SOS_PLUGIN, DRACUT, NM_PLUGINS,
                 *FIREWALLD, f"{share}/iproute2/{PROTOCOLS}", *PAGES}
         modules = {name for name in found if re.fullmatch(
             rf"usr/lib/[\w-]+/NetworkManager/[\d.]+/{MODULE}", name)}
-        self.assertEqual(len(modules), 1)
+        modules |= {name for name in found if re.fullmatch(rf"usr/lib/[\w-]+/{NM_MODULE}", name)}
+        self.assertEqual(len(modules), 2)
         programs = {SUPPORTCONFIG_PLUGIN, GENERATOR, *modules, *PROGRAMS}
         self.assertEqual(found, {**dict.fromkeys(programs, "-rwxr-xr-x"),
                                  **dict.fromkeys(data, "-rw-r--r--")})
 
     def test_what_the_programs_link(self):
-        """Only the service knows the kernel; profiles of NetworkManager are for it and the helper of
-        the nmcli front; only the service asks polkit; libarchive, which takes long to load, is for
+        """Only the service knows the kernel; profiles of NetworkManager are for the helper of the
+        nmcli front, and for a module of the service, which runs without libnm; only the service asks polkit; libarchive, which takes long to load, is for
         reports; nobody has libdbus."""
         for program in PROGRAMS:
             with self.subTest(program):
                 libraries = self.run_quietly("ldd", f"/{program}")
                 self.assertNotIn("not found", libraries)
                 self.assertNotIn("libdbus", libraries)
-                for library, users in (("libnm.so", ("nm-kvm-routed", "kvm-routed-nmcli")),
+                for library, users in (("libnm.so", ("kvm-routed-nmcli",)),
                                        ("libarchive.so", ("kvm-routed-report",)),
                                        ("libnftables.so", ("nm-kvm-routed",)),
                                        ("libnl-3.so", ("nm-kvm-routed",)),
@@ -170,7 +174,7 @@ class Data(Install):
         self.assertEqual({rule.get("send_member") for rule in default},
                          {"Check", "Plan", "GetCounters", "GetManagedObjects", "Get", "GetAll",
                           "Introspect", "Ping",
-                          "Explain", "Reapply", "Restore", "Try", "Confirm", "Revert", "Verify"})
+                          "Explain", "Up", "Down", "Reapply", "Restore", "Try", "Confirm", "Revert", "Verify"})
         self.assertEqual(set(policies.find("policy[@user='root']").attrib), {"user"})
         self.assertEqual(len(policies.findall("policy")), 2)
 

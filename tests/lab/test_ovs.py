@@ -255,5 +255,57 @@ class Files(OvsCase):
         self.assert_scenarios()
 
 
+class InternalPort(OvsCase):
+    """`switch=existing`: ovs-vsctl makes the bridge, and with it the interface."""
+
+    FILE = f"/etc/NetworkManager/kvm-routed/{NAME}.nmconnection"
+
+    def setUp(self):
+        super().setUp()
+        text = self.lpar.profile(NAME).replace("[kvm-routed]", "[kvm-routed]\nswitch=existing")
+        self.lpar.sh("mkdir -p /etc/NetworkManager/kvm-routed")
+        self.lpar.write_file(self.FILE, text, "600")
+        self.addCleanup(self.lpar.sh, f"rm {self.FILE}; kvm-routedctl down {NAME} || true")
+        self.addCleanup(self.ovs.vsctl, "--if-exists", "del-br", SWITCH)
+
+    def make(self):
+        self.ovs.vsctl("add-br", SWITCH, "--", "set", "bridge", SWITCH, "datapath_type=netdev",
+                       "other-config:hwaddr=02:00:00:11:11:11", "--", "set", "interface", SWITCH,
+                       "mtu_request=57344")
+        self.lpar.wait_for(lambda: self.lpar.link(SWITCH), 20, "the port")
+
+    def wait_routed(self):
+        self.lpar.wait_state(NAME, "active")
+        for guest in self.lpar.guests.values():
+            self.ovs.attach(guest, SWITCH)
+            guest.run("ip", "neigh", "flush", "dev", guest.nic)
+        self.lpar.wait_for(lambda: self.guest.ping(LAN, count=1), 20, f"{LAN} answers")
+
+    def test_appears_vanishes_and_comes_back(self):
+        done = self.lpar.run("kvm-routedctl", "up", NAME)
+        self.assertIn("is up, and waits", done.stderr)
+        self.make()
+        self.wait_routed()
+        self.assert_scenarios()
+        self.ovs.vsctl("del-br", SWITCH)
+        self.lpar.wait_state(NAME, "activating")
+        self.assertEqual(self.ovs.bridges(), [])
+        self.make()
+        self.wait_routed()
+        self.assert_reaches(self.guest, LAN, server="lanserver")
+        self.lpar.run("kvm-routedctl", "down", NAME)
+        self.assertEqual(self.ovs.bridges(), [SWITCH], "whose it is removes it")
+        self.assertNotIn("10.136.11.254", self.lpar.run("ip", "address").stdout)
+
+    def test_networkmanager_restarts(self):
+        self.make()
+        self.lpar.run("kvm-routedctl", "up", NAME)
+        self.wait_routed()
+        self.lpar.restart_nm()
+        self.lpar.wait_state(NAME, "active")
+        self.assert_reaches(self.guest, LAN, server="lanserver")
+        self.assertEqual(self.profiles(), set())
+
+
 if __name__ == "__main__":
     labcase.main()

@@ -70,6 +70,8 @@ READING = (
 NOTIFY = (f"{INTERFACE}.Notify", PATH, ("reapply", "br-ex", UUID))
 # What each of them says to somebody who may: it is done, or there is nothing of that kind.
 CHANGING = {
+    "control": (((f"{INTERFACE}.Up", PATH, (STRANGER,)), "no file in"),
+                ((f"{INTERFACE}.Down", PATH, (UUID,)), "nmcli connection down")),
     "explain": (((f"{INTERFACE}.Explain", PATH, ("10.136.11.1", "10.10.10.10", "{}")), "passes"),),
     "reapply": (((f"{INTERFACE}.Reapply", PATH, (UUID,)), r"^\(\)"),),
     "restore": (((f"{INTERFACE}.Restore", PATH, (UUID,)), "nothing to restore"),),

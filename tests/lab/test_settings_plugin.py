@@ -66,6 +66,16 @@ class Orders:
         self.lpar.nmcli("connection", "load", path)
         self.assertEqual(self.profiles(), {})
 
+    def test_one_that_is_nothing_for_networkmanager(self):
+        """An interface of others: no connection, and no complaint but to who loads it."""
+        path = self.put(self.text().replace("[kvm-routed]", "[kvm-routed]\nswitch=existing"))
+        self.reload()
+        self.assertEqual(self.profiles(), {})
+        done = self.lpar.run("nmcli", "connection", "load", path, check=False)
+        self.assertIn("Could not load file", done.stderr)
+        self.assert_says("existing", "is nothing for NetworkManager; kvm-routedctl up")
+        self.assertNotIn("Files", self.lpar.run("kvm-routedctl", "status", check=False).stdout)
+
     def test_load_of_another_file(self):
         path = self.lpar.write_profile("guests12", self.lpar.expand(
             self.text(id="guests12", uuid="5d7a1e40-0000-4000-8000-000000000012")))
