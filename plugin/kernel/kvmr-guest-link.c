@@ -216,6 +216,61 @@ has_address(const KvmrSnapshot *snapshot, int ifindex, KvmrAddress4 address)
     return FALSE;
 }
 
+/* A file may have got another one since. That of others' interface is theirs. */
+static gboolean
+set_mac(KvmrGuestLink     *self,
+        KvmrNlSocket      *socket,
+        const KvmrProfile *profile,
+        const KvmrLink    *link,
+        gboolean          *changed,
+        GError           **error)
+{
+    const struct ifinfomsg header = {.ifi_family = AF_UNSPEC, .ifi_index = self->ifindex};
+    g_autoptr(KvmrNlMessage) message = NULL;
+    guint8 mac[6];
+
+    if (!self->made || !link || !profile->mac || has_mac(link, profile->mac) ||
+        !parse_mac(profile->mac, mac))
+        return TRUE;
+    message = kvmr_nl_message_new(RTM_NEWLINK, NLM_F_ACK, &header, sizeof(header));
+    kvmr_nl_message_put(message, IFLA_ADDRESS, mac, sizeof(mac));
+    if (kvmr_nl_socket_request(socket, message, NULL, NULL) != 0)
+        return set_refused(_("its MAC address cannot be set"), profile->interface, socket, error);
+    *changed = TRUE;
+    return TRUE;
+}
+
+static gboolean
+wants_address(const KvmrProfile *profile, KvmrAddress4 address)
+{
+    for (guint i = 0; i < profile->addresses->len; i++) {
+        KvmrAddress4 wanted = g_array_index(profile->addresses, KvmrAddress4, i);
+
+        if (wanted.addr == address.addr && wanted.plen == address.plen)
+            return TRUE;
+    }
+    return FALSE;
+}
+
+/* Of an earlier version of the profile. They go first: with the first address of a subnet the
+ * kernel may drop the others. */
+static void
+drop_addresses(KvmrGuestLink     *self,
+               KvmrNlSocket      *socket,
+               const KvmrProfile *profile,
+               gboolean          *changed)
+{
+    for (guint i = self->addresses->len; i > 0; i--) {
+        KvmrAddress4 address = g_array_index(self->addresses, KvmrAddress4, i - 1);
+
+        if (wants_address(profile, address))
+            continue;
+        (void) send_address(socket, RTM_DELADDR, 0, self->ifindex, address);
+        g_array_remove_index(self->addresses, i - 1);
+        *changed = TRUE;
+    }
+}
+
 static gboolean
 add_addresses(KvmrGuestLink      *self,
               KvmrNlSocket       *socket,
@@ -246,6 +301,29 @@ add_addresses(KvmrGuestLink      *self,
     return TRUE;
 }
 
+/* Of a bridge too that was just made: else its ports would change it. */
+static gboolean
+set_mtu(KvmrGuestLink     *self,
+        KvmrNlSocket      *socket,
+        const KvmrProfile *profile,
+        const KvmrLink    *link,
+        gboolean          *changed,
+        GError           **error)
+{
+    const guint mtu = profile->mtu ? profile->mtu : self->mtu;
+
+    if (mtu == 0 || (link && link->mtu == mtu))
+        return TRUE;
+    if (send_mtu(socket, self->ifindex, mtu) != 0)
+        return set_refused(_("its MTU cannot be set"), profile->interface, socket, error);
+    if (profile->mtu == 0)
+        self->mtu = 0;
+    else if (link && !self->mtu)
+        self->mtu = link->mtu;
+    *changed = TRUE;
+    return TRUE;
+}
+
 /* @link: (nullable): the interface as it was, which is ours to change by now; NULL: just made */
 static gboolean
 configure(KvmrGuestLink      *self,
@@ -256,14 +334,10 @@ configure(KvmrGuestLink      *self,
           gboolean           *changed,
           GError            **error)
 {
-    /* Of a bridge too that was made with it: else its ports would change it. */
-    if (profile->mtu != 0 && (!link || link->mtu != profile->mtu)) {
-        if (send_mtu(socket, self->ifindex, profile->mtu) != 0)
-            return set_refused(_("its MTU cannot be set"), profile->interface, socket, error);
-        if (link && !self->mtu)
-            self->mtu = link->mtu;
-        *changed = TRUE;
-    }
+    if (!set_mtu(self, socket, profile, link, changed, error) ||
+        !set_mac(self, socket, profile, link, changed, error))
+        return FALSE;
+    drop_addresses(self, socket, profile, changed);
     if (!add_addresses(self, socket, profile, snapshot, changed, error))
         return FALSE;
     if (link && link->up)

@@ -145,6 +145,7 @@ kvmr_network_guest_subnets(const KvmrNetwork *self)
 #define KEY_SETTING_LOST    "setting-lost"
 #define KEY_SETTING_INVALID "setting-invalid"
 #define KEY_MTU             "mtu"
+#define KEY_ALONE           "alone"
 #define KEY_ZONE            "zone"
 #define KEY_ADDRESSES       "addresses"
 #define KEY_BEHIND_GUESTS   "behind-guests"
@@ -180,6 +181,8 @@ write_network(GKeyFile *keyfile, const KvmrNetwork *network)
     g_key_file_set_string(keyfile, group, KEY_BEHIND_GUESTS, behind->str);
     if (profile->zone)
         g_key_file_set_string(keyfile, group, KEY_ZONE, profile->zone);
+    if (network->alone)
+        g_key_file_set_boolean(keyfile, group, KEY_ALONE, TRUE);
     g_key_file_set_boolean(keyfile, group, KEY_SETTING_LOST, network->setting_lost);
     if (network->setting_invalid)
         g_key_file_set_string(keyfile, group, KEY_SETTING_INVALID, network->setting_invalid);
@@ -291,6 +294,7 @@ read_network(GKeyFile *keyfile, const char *uuid)
         return NULL;
     }
     network = kvmr_network_new(profile);
+    network->alone = g_key_file_get_boolean(keyfile, uuid, KEY_ALONE, NULL);
     network->setting_lost = g_key_file_get_boolean(keyfile, uuid, KEY_SETTING_LOST, NULL);
     network->setting_invalid = g_key_file_get_string(keyfile, uuid, KEY_SETTING_INVALID, NULL);
     return network;

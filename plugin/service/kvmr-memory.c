@@ -75,7 +75,8 @@ kvmr_memory_merge(KvmrMemory *self, GPtrArray *current, gboolean settled)
 
         if (now)
             g_ptr_array_add(merged, kvmr_network_ref(now));
-        else if (!settled && !has_interface(current, profile->interface))
+        /* What NetworkManager has no part in, it takes no time to tell of. */
+        else if (!settled && !remembered->alone && !has_interface(current, profile->interface))
             g_ptr_array_add(merged, kvmr_network_ref(remembered));
     }
     for (guint i = 0; i < current->len; i++) {

@@ -322,6 +322,12 @@ verify_place(const KvmrSourceFiles *self, const KvmrProfile *profile, GError **e
             profile->interface,
             profile_of(other)->id,
             profile_of(other)->uuid);
+    if (same && profile_of(same)->setting->switch_kind != profile->setting->switch_kind)
+        return kvmr_error_invalid(error,
+                                  _("%s is up, on a switch of another kind: kvm-routedctl down %s "
+                                    "first"),
+                                  profile->id,
+                                  profile->uuid);
     if (same && strcmp(profile_of(same)->interface, profile->interface) != 0)
         return kvmr_error_invalid(error,
                                   _("%s is up, on interface %s: kvm-routedctl down %s first"),

@@ -48,6 +48,7 @@ static const Known known[] = {
     {KVMR_SECTION_IPV4, "method", FALSE, {NULL}},
     {KVMR_SECTION_IPV4, "may-fail", FALSE, {NULL}},
     {KVMR_SECTION_IPV4, "never-default", FALSE, {NULL}},
+    {KVMR_SECTION_IPV6, "addr-gen-mode", FALSE, {NULL}}, /* nmcli always writes one */
     {KVMR_SECTION_IPV6, "method", FALSE, {"disabled", NULL}},
 };
 

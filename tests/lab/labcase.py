@@ -12,7 +12,7 @@ from hosts import LabError
 _shared = {}
 
 
-def _shared_cec(with_product, without_nm):
+def _shared_cec(with_product, without_nm=()):
     """The CEC of this process, built on first use, removed when the process ends."""
     key = with_product, without_nm
     if key not in _shared:
@@ -37,10 +37,12 @@ def end_services():
 
 class LabCase(unittest.TestCase):
     """`self.cec` is the virtual CEC. A class that needs it up sets `profiles_up = True`, one that
-    needs LPARs without a NetworkManager names them in `without_nm`."""
+    needs LPARs without a NetworkManager names them in `without_nm`. One that needs programs or
+    services that only the machine has, in a file that runs elsewhere too, sets `machine_only`."""
 
     with_product = True
     without_nm = ()
+    machine_only = False
     profiles_up = False
 
     @classmethod

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Open vSwitch in an LPAR: the real ovsdb-server and ovs-vswitchd, with the userspace datapath, as
-the machine's kernel may have none."""
+"""Open vSwitch in an LPAR: the real ovsdb-server and ovs-vswitchd, with whatever datapath a test
+wants: the machine's kernel may have none."""
 
 DIRECTORY = "/run/openvswitch"
 DATABASE = f"{DIRECTORY}/conf.db"
@@ -40,6 +40,9 @@ class OpenVSwitch:
     def vsctl(self, *argv):
         return self.lpar.run("ovs-vsctl", f"--db=unix:{DIRECTORY}/db.sock", "--timeout=20",
                              *argv).stdout
+
+    def appctl(self, *argv):
+        return self.lpar.run("ovs-appctl", f"--target={DIRECTORY}/ovs-vswitchd.ctl", *argv).stdout
 
     def bridges(self):
         return self.vsctl("list-br").split()

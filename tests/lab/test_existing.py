@@ -146,6 +146,43 @@ class Doors(ExistingCase):
         self.assertNotIn(UUID, left)
 
 
+class StoppedNetworkManager(ExistingCase):
+    """It is installed, and does not run: the service makes the bridge of its file meanwhile."""
+
+    def setUp(self):
+        super().setUp()
+        self.write("")
+        self.lpar.stop_nm()
+        self.addCleanup(self.lpar.connected)
+        self.addCleanup(self.lpar.start_nm)
+        self.addCleanup(self.ctl, "down", NAME, check=False)
+
+    def test_up_and_down(self):
+        before = self.lpar.settled_fingerprint()
+        self.ctl("up", NAME)
+        self.wait_routed()
+        self.ctl("down", NAME)
+        self.assertFalse(self.lpar.link(SWITCH))
+        self.assertEqual(self.lpar.networks(), [])
+        self.assertEqual(self.lpar.settled_fingerprint(), before)
+
+    def test_bridge_removed_by_somebody(self):
+        self.ctl("up", NAME)
+        self.lpar.ip_batch([f"link del {SWITCH}"])
+        self.lpar.wait_for(lambda: not self.lpar.networks(), 10, "no network", interval=0.1)
+
+    def test_it_starts_and_leaves_the_network_alone(self):
+        self.ctl("up", NAME)
+        self.wait_routed()
+        self.lpar.start_nm()
+        self.lpar.connected()
+        self.assertEqual(self.lpar.service_state(NAME), "active")
+        self.assert_reaches(self.guest, LAN, server="lanserver")
+        self.ctl("down", NAME)
+        self.assertFalse(self.lpar.link(SWITCH))
+        self.lpar.stop_nm()
+
+
 class LibvirtBridge(ExistingCase):
     """The real libvirtd makes it, and removes it."""
 

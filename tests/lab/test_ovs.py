@@ -86,21 +86,10 @@ class OvsCase(labcase.LabCase):
         reply = self.assert_reaches("lpar11/guest1", INTRANET, server="intraserver")
         self.assertEqual(reply.source, "172.18.0.11")
 
-
-class Scenarios(OvsCase):
-
-    def setUp(self):
-        super().setUp()
-        self.add_and_up("connection.autoconnect", "yes")
-
-    def test_all(self):
-        self.assert_scenarios()
-        self.lpar.run("kvm-routedctl", "verify", NAME)
-
     def counter(self, name):
         return self.lpar.status()["counters"][name]
 
-    def test_refusals(self):
+    def assert_refused_as_on_a_bridge(self):
         intranet = self.cec["intraserver"]
         intranet.run("ip", "route", "replace", "10.136.11.0/24", "via", "172.18.0.11")
         self.addCleanup(intranet.run, "ip", "route", "del", "10.136.11.0/24")
@@ -118,6 +107,20 @@ class Scenarios(OvsCase):
         answers = packets.who_has(self.cec["lanserver"], "eth0", ["10.9.9.9", "10.136.11.1"],
                                   ["10.136.11.1"])
         self.assertEqual(answers["10.9.9.9"], set())
+
+
+class Scenarios(OvsCase):
+
+    def setUp(self):
+        super().setUp()
+        self.add_and_up("connection.autoconnect", "yes")
+
+    def test_all(self):
+        self.assert_scenarios()
+        self.lpar.run("kvm-routedctl", "verify", NAME)
+
+    def test_refusals(self):
+        self.assert_refused_as_on_a_bridge()
 
     def test_networkmanager_restarts(self):
         self.lpar.restart_nm()
@@ -259,6 +262,7 @@ class InternalPort(OvsCase):
     """`switch=existing`: ovs-vsctl makes the bridge, and with it the interface."""
 
     FILE = f"/etc/NetworkManager/kvm-routed/{NAME}.nmconnection"
+    DATAPATH = "netdev"
 
     def setUp(self):
         super().setUp()
@@ -269,9 +273,9 @@ class InternalPort(OvsCase):
         self.addCleanup(self.ovs.vsctl, "--if-exists", "del-br", SWITCH)
 
     def make(self):
-        self.ovs.vsctl("add-br", SWITCH, "--", "set", "bridge", SWITCH, "datapath_type=netdev",
-                       "other-config:hwaddr=02:00:00:11:11:11", "--", "set", "interface", SWITCH,
-                       "mtu_request=57344")
+        self.ovs.vsctl("add-br", SWITCH, "--", "set", "bridge", SWITCH,
+                       f"datapath_type={self.DATAPATH}", "other-config:hwaddr=02:00:00:11:11:11", "--",
+                       "set", "interface", SWITCH, "mtu_request=57344")
         self.lpar.wait_for(lambda: self.lpar.link(SWITCH), 20, "the port")
 
     def wait_routed(self):

@@ -353,6 +353,8 @@ class Poor(Report):
 class Plugins(Report):
     """Of the distributions' own collectors."""
 
+    machine_only = True  # which has sos
+
     def test_sos(self):
         tools = self.lpar.run("sos", "report", "--batch", "-o", "kvm_routed", "--tmp-dir",
                               str(self.directory), "--plugin-timeout", "120", timeout=150)

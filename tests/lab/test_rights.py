@@ -257,7 +257,10 @@ class Flood(Rights):
 
 
 class Password(Rights):
-    """A person at a terminal, whom polkit asks for the password of an administrator."""
+    """A person at a terminal, whom polkit asks for the password of an administrator: since version
+    126 by a helper that systemd starts."""
+
+    machine_only = True
 
     @classmethod
     def setUpClass(cls):

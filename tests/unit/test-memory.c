@@ -119,6 +119,22 @@ test_unsettled(Fixture *fixture, gconstpointer data)
     assert_merged(fixture, now, FALSE, "a b c");
 }
 
+/* NetworkManager, which may be away, has no part in it. */
+static void
+test_alone(Fixture *fixture, gconstpointer data)
+{
+    g_autoptr(GPtrArray) before = no_networks();
+    g_autoptr(GPtrArray) now = no_networks();
+
+    add(before, "a", UUID_A, "br-a");
+    add(before, "b", UUID_B, "br-b");
+    ((KvmrNetwork *) before->pdata[1])->alone = TRUE;
+    remember(fixture, before);
+    assert_merged(fixture, now, FALSE, "a");
+    restart(fixture);
+    assert_merged(fixture, now, FALSE, "a");
+}
+
 /* What the source says of a network counts, not what is remembered of it. */
 static void
 test_newer_counts(Fixture *fixture, gconstpointer data)
@@ -309,6 +325,7 @@ main(int argc, char **argv)
     } tests[] = {
         {"/memory/settled", test_settled},
         {"/memory/unsettled", test_unsettled},
+        {"/memory/alone", test_alone},
         {"/memory/newer-counts", test_newer_counts},
         {"/memory/interface-taken", test_interface_taken},
         {"/memory/order", test_order},

@@ -19,12 +19,13 @@ import run  # noqa: E402  (a neighbour of this directory, not in Python's path)
 # These share one CEC. test_verify is the first, for it tells which neighbours earlier tests had.
 # What needs no br_netfilter comes before it: Linux 6.1's hides frames from some bridge chains.
 FILES = ("test_verify", "test_explain", "test_arp", "test_dbus", "test_forwarding")
+WITH_OPENVSWITCH = ("test_ovs_kernel",)
 WITH_BRIDGE_NETFILTER = ("test_reachability",)
 # Where no pattern says more: the main job, what reads back and explains it, and numbers on D-Bus.
 CHOSEN = ("test_verify.Verify.test_all_is_well", "test_verify.Verify.test_changes_nothing",
           "test_explain.Rows.", "test_arp.Scope.", "test_dbus.Interface.test_counters",
           "test_dbus.Interface.test_properties", "test_dbus.Interface.test_types",
-          "test_forwarding.ConnectionTracking.", "test_reachability.")
+          "test_forwarding.ConnectionTracking.", "test_ovs_kernel.", "test_reachability.")
 WORKERS = 2  # unit tests at a time
 
 
@@ -55,6 +56,8 @@ def main():
             for record in pool.map(unit_test, job["unit"]):
                 tell(record)
         names = run.run_worker(FILES, patterns, results, run.Z)
+        subprocess.run(["modprobe", "openvswitch"], check=True)
+        names += run.run_worker(WITH_OPENVSWITCH, patterns, results, run.Z)
         subprocess.run(["modprobe", "br_netfilter"], check=True)
         names += run.run_worker(WITH_BRIDGE_NETFILTER, patterns, results, run.Z)
         for pattern in [] if job["patterns"] else CHOSEN:

@@ -113,6 +113,7 @@ def _configure():
     helper.chmod(0o4754)
     # Debian's alternatives.
     (ROOT / "usr/bin/awk").symlink_to("mawk")
+    (ROOT / "usr/sbin/ovs-vswitchd").symlink_to("../lib/openvswitch-switch/ovs-vswitchd")
     for path in (ROOT / "usr/sbin").glob("*tables-nft"):
         path.with_name(path.name.removesuffix("-nft")).symlink_to(path.name)
     (ROOT / "var/lib/NetworkManager").mkdir(parents=True, exist_ok=True)
