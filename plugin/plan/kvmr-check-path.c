@@ -86,6 +86,41 @@ add_path(const KvmrCheck *context, const KvmrPlanPeer *peer, const KvmrRoute *ro
                         text));
 }
 
+/* The host's main table has one route to a destination: that of the network that came first. */
+static void
+check_other_networks(const KvmrCheck *context, const KvmrPlanPeer *peer)
+{
+    for (guint i = 0; i < context->earlier->len; i++) {
+        const KvmrPlanNetwork *other = g_ptr_array_index(context->earlier, i);
+
+        for (guint j = 0; other->routed && j < other->peers->len; j++) {
+            const KvmrPlanPeer *its = &g_array_index(other->peers, KvmrPlanPeer, j);
+            char subnet[KVMR_PREFIX4_TEXT], own[KVMR_ADDR4_TEXT], taken[KVMR_ADDR4_TEXT];
+
+            if (!its->ifname || its->peer.gateway == peer->peer.gateway ||
+                !kvmr_prefix4_equal(its->peer.subnet, peer->peer.subnet))
+                continue;
+            (void) kvmr_prefix4_print(peer->peer.subnet, subnet);
+            (void) kvmr_addr4_print(peer->peer.gateway, own);
+            (void) kvmr_addr4_print(its->peer.gateway, taken);
+            kvmr_check_add(context,
+                           "second-path",
+                           KVMR_SEVERITY_WARNING,
+                           peer->ifname,
+                           g_strdup_printf(_("peer %s is reached through gateway %s of network %s, "
+                                             "which came first, and not through %s: this host has "
+                                             "one way to a subnet"),
+                                           subnet,
+                                           taken,
+                                           other->network->profile->id,
+                                           own),
+                           g_strdup_printf(_("give both networks the same gateway for %s, or the "
+                                             "subnet to one of them only"),
+                                           subnet));
+        }
+    }
+}
+
 /*
  * Talk, scenario III, "Pitfalls": "The challenge here is to avoid having two paths to the same
  * guest"; "Ensure that the routing setup is symmetric on both KVM hosts".
@@ -98,6 +133,8 @@ kvmr_check_second_route(const KvmrCheck *context)
     for (guint i = 0; i < context->network->peers->len; i++) {
         const KvmrPlanPeer *peer = &g_array_index(context->network->peers, KvmrPlanPeer, i);
 
+        if (peer->ifname)
+            check_other_networks(context, peer);
         for (guint j = 0; peer->ifname && j < routes->len; j++) {
             const KvmrRoute *route = &g_array_index(routes, KvmrRoute, j);
 

@@ -569,6 +569,35 @@ test_second_route_behind_masquerade(Fixture *fixture, gconstpointer data)
     g_assert_null(fixture_find(fixture_planned(plan, 0), "second-path"));
 }
 
+/* Another network of this host was first to name the peer. */
+static void
+test_second_network(Fixture *fixture, gconstpointer data)
+{
+    g_autoptr(KvmrPlan) plan = NULL;
+    KvmrNetwork       *same, *other;
+    const KvmrFinding *finding;
+
+    fixture_add_link(fixture->snapshot, 21, "br-b", "10.137.11.254/24");
+    fixture_add_link(fixture->snapshot, 22, "br-c", "10.138.11.254/24");
+    same = fixture_network("b",
+                           "7d2c7f2e-0b0c-4c5c-8a54-2b6f3d1c0b12",
+                           "br-b",
+                           "address1=10.137.11.254/24",
+                           "hipersockets=hs56k_0\npeers=10.136.12.0/24 172.31.56.2\n");
+    other = fixture_network("c",
+                            "7d2c7f2e-0b0c-4c5c-8a54-2b6f3d1c0b13",
+                            "br-c",
+                            "address1=10.138.11.254/24",
+                            "hipersockets=hs56k_0\npeers=10.136.12.0/24 172.31.56.3\n");
+    plan = fixture_plan(fixture->snapshot, fixture_guests11(), same, other);
+    g_assert_null(fixture_find(fixture_planned(plan, 0), "second-path"));
+    g_assert_null(fixture_find(fixture_planned(plan, 1), "second-path"));
+    finding = fixture_find(fixture_planned(plan, 2), "second-path");
+    g_assert_nonnull(finding);
+    g_assert_nonnull(strstr(finding->message, "gateway 172.31.56.2 of network guests11"));
+    g_assert_nonnull(strstr(finding->hint, "10.136.12.0/24"));
+}
+
 int
 main(int argc, char **argv)
 {
@@ -593,6 +622,7 @@ main(int argc, char **argv)
         {"/conflict/new-guests", test_new_guests},
         {"/conflict/second-answer", test_second_answer},
         {"/conflict/second-route", test_second_route},
+        {"/conflict/second-network", test_second_network},
         {"/conflict/second-route-behind-masquerade", test_second_route_behind_masquerade},
     };
 

@@ -661,6 +661,32 @@ test_too_many_links(void)
     g_assert_nonnull(strstr(error->message, "256 interfaces"));
 }
 
+/* Where NetworkManager has no part in the network, nobody else sets them. */
+static void
+test_routes_through_guests(void)
+{
+    static const char ipv4[] = "address1=10.136.11.254/24\n"
+                               "route1=10.140.0.0/16,10.136.11.7\n"
+                               "route2=10.141.0.0/16,10.136.11.8,50";
+    g_autoptr(KvmrSnapshot) snapshot = fixture_snapshot();
+    g_autoptr(KvmrPlan) shared = NULL;
+    g_autoptr(KvmrPlan) alone = NULL;
+    KvmrNetwork *network = fixture_network("a", FIXTURE_UUID, "br-ex", ipv4, "uplinks=o5s_10g_1\n");
+    KvmrNetwork *own = fixture_network("a", FIXTURE_UUID, "br-ex", ipv4, "uplinks=o5s_10g_1\n");
+    const KvmrRoute *routes;
+
+    shared = fixture_plan(snapshot, network, NULL, NULL);
+    g_assert_cmpuint(shared->routes->len, ==, 0);
+    own->alone = TRUE;
+    alone = fixture_plan(snapshot, own, NULL, NULL);
+    g_assert_cmpuint(alone->routes->len, ==, 2);
+    routes = (const KvmrRoute *) (gpointer) alone->routes->data;
+    g_assert_cmphex(routes[0].dst.addr, ==, 0x0a8c0000);
+    g_assert_cmphex(routes[0].gateway, ==, 0x0a880b07);
+    g_assert_cmpint(routes[0].ifindex, ==, FIXTURE_GUESTS);
+    g_assert_cmpuint(routes[1].metric, ==, 50);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -692,5 +718,6 @@ main(int argc, char **argv)
     g_test_add_func("/plan/failed", test_failed);
     g_test_add_func("/plan/hostile-link-name", test_hostile_link_name);
     g_test_add_func("/plan/too-many-links", test_too_many_links);
+    g_test_add_func("/plan/routes-through-guests", test_routes_through_guests);
     return g_test_run();
 }
