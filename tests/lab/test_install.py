@@ -145,7 +145,10 @@ class Data(Install):
             self.assertIn(line + "\n", text)
 
     def test_systemd_takes_the_unit(self):
-        result = self.lpar.run("systemd-analyze", "verify", "--man=no", f"/{UNIT}")
+        of_file = UNIT_OF_FILE.replace("@.", "@guests11.")
+        self.lpar.run("cp", f"/{UNIT_OF_FILE}", f"/run/{of_file.rpartition('/')[2]}")
+        result = self.lpar.run("systemd-analyze", "verify", "--man=no", f"/{UNIT}",
+                               f"/run/{of_file.rpartition('/')[2]}")
         self.assertEqual(result.stdout + result.stderr, "")
 
     def test_the_unit_confines_the_service(self):

@@ -91,6 +91,14 @@ class Absence(WickedCase):
         self.assertIn("libnftables", maps)
         self.assertNotIn("libnm.so", maps)
 
+    def test_report(self):
+        self.up()
+        done = self.ctl("report", "--text")
+        self.assertIn(f"{wicked.FILES}/{NAME}.nmconnection", done.stdout)
+        self.assertIn("/run/nm-kvm-routed/files", done.stdout)
+        self.assertIn("table arp kvm_routed {", done.stdout)
+        self.assertIn("NetworkManager's profiles", done.stdout)
+
     def test_what_needs_networkmanager_says_so(self):
         self.assert_fails("a profile is tried by NetworkManager, which is not on this host",
                           "try", FILE)
@@ -306,7 +314,7 @@ class Life(WickedCase):
     def test_unit_for_the_boot(self):
         text = self.lpar.run("cat", "/usr/lib/systemd/system/kvm-routed@.service").stdout
         start = re.search(r"^ExecStart=(.*)$", text, re.M).group(1).replace("%I", NAME).split()
-        stop = re.search(r"^ExecStop=(.*)$", text, re.M).group(1).replace("%I", NAME).split()
+        stop = re.search(r"^ExecStop=-(.*)$", text, re.M).group(1).replace("%I", NAME).split()
         self.lpar.run(*start)
         self.assertEqual(self.lpar.service_state(NAME), "active")
         self.lpar.run(*stop)

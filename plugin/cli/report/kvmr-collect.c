@@ -10,6 +10,7 @@
 #include "cli/kvmr-page.h"
 #include "cli/report/kvmr-run.h"
 #include "cli/report/kvmr-tree.h"
+#include "setting/kvmr-profile.h"
 
 #define RUNTIME_DIRECTORY "/run/nm-kvm-routed"
 #define QETH_DIRECTORY    "/sys/bus/ccwgroup/drivers/qeth"
@@ -70,6 +71,7 @@ static const Command commands[] = {
      FALSE},
     {"devices.txt", {"nmcli", "device", "status"}, FALSE},
     {"lsqeth.txt", {"lsqeth"}, TRUE},
+    {"wicked.txt", {"wicked", "ifstatus", "all"}, TRUE},
 };
 
 /* Of `status` and `check` these tell of a state, not of a failure. */
@@ -225,6 +227,7 @@ kvmr_collect(KvmrBundle *bundle)
     for (gsize i = 0; i < G_N_ELEMENTS(commands); i++)
         collect_command(&self, commands[i].file, commands[i].argv, commands[i].optional);
     collect_profiles(&self);
+    collect_tree(&self, "files.txt", KVMR_FILES_DIRECTORY);
     collect_tree(&self, "run.txt", RUNTIME_DIRECTORY);
     collect_tree(&self, "qeth.txt", QETH_DIRECTORY);
 }
