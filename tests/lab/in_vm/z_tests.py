@@ -25,7 +25,9 @@ WITH_BRIDGE_NETFILTER = ("test_reachability",)
 CHOSEN = ("test_verify.Verify.test_all_is_well", "test_verify.Verify.test_changes_nothing",
           "test_explain.Rows.", "test_arp.Scope.", "test_dbus.Interface.test_counters",
           "test_dbus.Interface.test_properties", "test_dbus.Interface.test_types",
-          "test_forwarding.ConnectionTracking.", "test_ovs_kernel.", "test_reachability.")
+          "test_forwarding.ConnectionTracking.",
+          "test_ovs_kernel.KernelDatapath.test_appears_vanishes_and_comes_back",
+          "test_ovs_kernel.KernelDatapath.test_the_kernel_forwards", "test_reachability.")
 WORKERS = 2  # unit tests at a time
 
 
