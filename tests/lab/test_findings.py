@@ -620,7 +620,7 @@ class SubnetOverlap(FindingCase):
         self.lpar.ip_batch(["link add over0 type veth peer over1",
                             f"address add {address} dev over0",
                             "link set over1 up", "link set over0 up"])
-        self.assertEqual(self.way(guest), "over0", "no damage")
+        self.lpar.wait_for(lambda: self.way(guest) == "over0", 5, "damage")
         found = self.wait_finding("subnet-overlap")
         for word in "10.136.11.0/24", "10.136.11.128/25", "over0":
             self.assertIn(word, found["message"])
