@@ -616,18 +616,18 @@ class SubnetOverlap(FindingCase):
         """It leads packets for guests elsewhere; the network is not taken down for it."""
         address, guest = "10.136.11.200/25", "10.136.11.201"
         self.assertEqual(self.way(guest), "br-ex")
-        self.addCleanup(self.lpar.run, "ip", "link", "del", "over0")
-        self.lpar.ip_batch(["link add over0 type veth peer over1",
-                            f"address add {address} dev over0",
-                            "link set over1 up", "link set over0 up"])
-        self.lpar.wait_for(lambda: self.way(guest) == "over0", 5, "damage")
+        self.addCleanup(self.lpar.run, "ip", "link", "del", "vnetover0")
+        self.lpar.ip_batch(["link add vnetover0 type veth peer vnetover1",
+                            f"address add {address} dev vnetover0",
+                            "link set vnetover1 up", "link set vnetover0 up"])
+        self.lpar.wait_for(lambda: self.way(guest) == "vnetover0", 5, "damage")
         found = self.wait_finding("subnet-overlap")
-        for word in "10.136.11.0/24", "10.136.11.128/25", "over0":
+        for word in "10.136.11.0/24", "10.136.11.128/25", "vnetover0":
             self.assertIn(word, found["message"])
         self.assertIn("subnets of its own", found["hint"])
         self.assertEqual(self.lpar.service_state(NAME), "active")
         self.assert_reaches(self.server, GUEST, server=self.guest)
-        self.lpar.run("ip", "address", "del", address, "dev", "over0")
+        self.lpar.run("ip", "address", "del", address, "dev", "vnetover0")
         self.wait_gone("subnet-overlap")
         self.assertEqual(self.way(guest), "br-ex")
 
