@@ -45,20 +45,34 @@ report(const char *name, const char *state, const char *reason)
     return kvmr_print(text);
 }
 
+/* Returns: (transfer full): the service; NULL: the command ends with @status */
+static KvmrClient *
+begin(const KvmrCommand *self, char **argv, char ***arguments, int *status)
+{
+    g_autoptr(GError) error = NULL;
+    KvmrClient *client;
+
+    if (!kvmr_command_parse(self, NULL, argv, 1, 1, arguments, status))
+        return NULL;
+    client = kvmr_client_new(&error);
+    if (!client)
+        *status = fail(error);
+    return client;
+}
+
 int
 kvmr_cmd_up(const KvmrCommand *self, char **argv)
 {
     g_auto(GStrv) arguments = NULL;
-    g_autoptr(KvmrClient) client = NULL;
+    int status;
+    g_autoptr(KvmrClient) client = begin(self, argv, &arguments, &status);
     g_autoptr(GError) error = NULL;
     g_autofree char *state = NULL;
     g_autofree char *reason = NULL;
-    int              status;
 
-    if (!kvmr_command_parse(self, NULL, argv, 1, 1, &arguments, &status))
+    if (!client)
         return status;
-    client = kvmr_client_new(&error);
-    if (!client || !kvmr_client_up(client, arguments[0], &state, &reason, &error))
+    if (!kvmr_client_up(client, arguments[0], &state, &reason, &error))
         return fail(error);
     return report(arguments[0], state, reason);
 }
@@ -67,16 +81,15 @@ int
 kvmr_cmd_down(const KvmrCommand *self, char **argv)
 {
     g_auto(GStrv) arguments = NULL;
-    g_autoptr(KvmrClient) client = NULL;
+    int status;
+    g_autoptr(KvmrClient) client = begin(self, argv, &arguments, &status);
     g_autoptr(GError) error = NULL;
     g_autofree char *clean = NULL;
     g_autofree char *text = NULL;
-    int              status;
 
-    if (!kvmr_command_parse(self, NULL, argv, 1, 1, &arguments, &status))
+    if (!client)
         return status;
-    client = kvmr_client_new(&error);
-    if (!client || !kvmr_client_down(client, arguments[0], &error))
+    if (!kvmr_client_down(client, arguments[0], &error))
         return fail(error);
     clean = kvmr_printable(arguments[0]);
     text = g_strdup_printf(_("'%s' is down.\n"), clean);
