@@ -438,7 +438,8 @@ def z_tests(report, patterns):
     if outside:
         unit_tests(report, tree.PRODUCT_BUILD, outside, Z)
     product.install(tree.PRODUCT_BUILD, tree.PRODUCT)
-    tree.JOB.write_text(json.dumps({"unit": inside, "patterns": patterns}))
+    tree.JOB.write_text(json.dumps({"unit": inside, "patterns": patterns,
+                                    "newest": str(tree.NEWEST)}))
     # FILE_TIMEOUT is for all of it.
     argv = [LAB / "s390x/run", "--timeout", str(FILE_TIMEOUT - 60), "--", "env",
             f"KVMR_PATIENCE={Z_PATIENCE}", f"KVMR_PRODUCT={tree.PRODUCT}",

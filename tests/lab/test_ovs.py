@@ -14,7 +14,7 @@ LAN, PEER, ZOS, INTRANET = "10.10.10.10", "10.136.12.1", "172.31.57.10", "172.18
 # The gateway's MAC comes of the UUID: with another, guests would have to learn it first.
 ADD = ["type", "kvm-routed", "con-name", NAME, "ifname", SWITCH, "switch", "openvswitch",
        "connection.uuid", "5d7a1e40-0000-4000-8000-000000000011",
-       "ovs-bridge.datapath-type", "netdev", "autoconnect", "no",
+       "autoconnect", "no",
        "ipv4.addresses", "10.136.11.254/24,10.137.11.254/24", "uplink", "o5s_10g_1",
        "hipersockets", "hs56k_0,hs57_0", "masquerade", "o5s_1g_1",
        "peer", "10.136.12.0/24 172.31.56.2, 10.137.12.0/24 172.31.56.2"]
@@ -23,6 +23,7 @@ ADD = ["type", "kvm-routed", "con-name", NAME, "ifname", SWITCH, "switch", "open
 class OvsCase(labcase.LabCase):
 
     maxDiff = None
+    DATAPATH = "netdev"
 
     @classmethod
     def setUpClass(cls):
@@ -61,8 +62,11 @@ class OvsCase(labcase.LabCase):
             line for line in state["sysctl net.ipv4"].splitlines(True) if "ovs-netdev" not in line)
         return state
 
+    def words(self):
+        return [*ADD, "ovs-bridge.datapath-type", self.DATAPATH]
+
     def add(self, *more):
-        self.nmcli("connection", "add", *ADD, *more)
+        self.nmcli("connection", "add", *self.words(), *more)
 
     def up(self):
         done = self.nmcli("connection", "up", NAME)
@@ -199,14 +203,14 @@ class OneProfile(OvsCase):
                             (["connection.master", "br0"], "connection.master"),
                             (["bridge.stp", "no"], "bridge")):
             with self.subTest(words):
-                done = self.nmcli("connection", "add", *ADD, *words, check=False)
+                done = self.nmcli("connection", "add", *self.words(), *words, check=False)
                 self.assertEqual((done.returncode, done.stdout), (2, ""), done)
                 self.assertIn(says, done.stderr)
                 self.assertRegex(done.stderr, r"\A(Warning: [^\n]+\n)*Error: [^\n]+\n\Z")
                 self.assertEqual(self.profiles(), set())
 
     def test_offline(self):
-        text = self.nmcli("--offline", "connection", "add", *ADD).stdout
+        text = self.nmcli("--offline", "connection", "add", *self.words()).stdout
         for line in ("type=kvm-routed", "switch=openvswitch", "datapath-type=netdev"):
             self.assertIn(f"{line}\n", text)
         self.assertNotIn("master=", text)
@@ -235,7 +239,7 @@ class OneProfile(OvsCase):
         """NetworkManager has a profile with the port's UUID already."""
         self.add()
         self.lpar.nmcli("connection", "delete", NAME, f"{NAME}-ovs-port")
-        done = self.nmcli("connection", "add", *ADD, check=False)
+        done = self.nmcli("connection", "add", *self.words(), check=False)
         self.assertEqual(done.returncode, 1, done)
         self.assertIn("already exists", done.stderr)
         self.assertEqual(self.profiles(), {f"{NAME}-ovs-bridge"})
@@ -245,7 +249,7 @@ class Files(OvsCase):
     """The same from a file, by the generator."""
 
     def test_up(self):
-        text = self.nmcli("--offline", "connection", "add", *ADD).stdout
+        text = self.nmcli("--offline", "connection", "add", *self.words()).stdout
         self.lpar.sh("mkdir -p /etc/NetworkManager/kvm-routed")
         self.addCleanup(self.lpar.sh, "rm -r /etc/NetworkManager/kvm-routed; "
                         "rm -f /run/NetworkManager/system-connections/kvm-routed.*; "
@@ -262,7 +266,6 @@ class InternalPort(OvsCase):
     """`switch=existing`: ovs-vsctl makes the bridge, and with it the interface."""
 
     FILE = f"/etc/NetworkManager/kvm-routed/{NAME}.nmconnection"
-    DATAPATH = "netdev"
 
     def setUp(self):
         super().setUp()
@@ -274,8 +277,9 @@ class InternalPort(OvsCase):
 
     def make(self):
         self.ovs.vsctl("add-br", SWITCH, "--", "set", "bridge", SWITCH,
-                       f"datapath_type={self.DATAPATH}", "other-config:hwaddr=02:00:00:11:11:11", "--",
-                       "set", "interface", SWITCH, "mtu_request=57344")
+                       f"datapath_type={self.DATAPATH}",
+                       "other-config:hwaddr=02:00:00:11:11:11", "--", "set", "interface", SWITCH,
+                       "mtu_request=57344")
         self.lpar.wait_for(lambda: self.lpar.link(SWITCH), 20, "the port")
 
     def wait_routed(self):

@@ -3,7 +3,10 @@
 and QEMU's user emulation use as their system root, the same tree as a disk for the virtual IBM Z,
 and what meson needs to know of it.
 
-Nothing of the tree is installed into this machine, and nothing of it runs while it is made:
+A second tree, of a newer Debian, has the programs of LPARs whose NetworkManager knows Open vSwitch,
+see ../matrix/debian.py.
+
+Nothing of the trees is installed into this machine, and nothing of it runs while it is made:
 Debian's packages are unpacked, not configured. What their scripts would have done, as far as the
 lab needs it, is done here instead. It takes half a minute and the network, and is done again only
 when this file, s390x.cross.in or the list of packages has changed.
@@ -14,11 +17,13 @@ import pathlib
 import shutil
 
 import product
+from matrix import debian
 from product import BUILD, ProductError
 
 HERE = pathlib.Path(__file__).resolve().parent
 DIRECTORY = BUILD / "s390x"
 ROOT = DIRECTORY / "root"
+NEWEST = DIRECTORY / debian.FIRST
 DISK = DIRECTORY / "disk.ext4"
 CROSS = DIRECTORY / "s390x.cross"
 KEY = DIRECTORY / "key"  # of what the rest was made from; there once all is
@@ -42,6 +47,13 @@ def packages():
     return sorted({*libraries, *product.packages("s390x-root")})
 
 
+def newest_packages():
+    """Of the second tree, for LPARs only: no kernel, and nothing to build with."""
+    base = [name for name in product.packages("s390x-root")
+            if not name.startswith(("linux-image-", "busybox-")) and not name.endswith("-dev")]
+    return sorted({*base, *debian.packages(debian.FIRST)})
+
+
 def make():
     """Make what is missing or out of date."""
     with product.locked("s390x"):
@@ -50,15 +62,18 @@ def make():
 
 def _make():
     product.ensure_packages("build", "s390x")
-    key = hashlib.sha256("\n".join([*packages(), pathlib.Path(__file__).read_text(),
-                                    (HERE / "s390x.cross.in").read_text()]).encode()).hexdigest()
+    of = [*packages(), *newest_packages(), pathlib.Path(__file__).read_text(),
+          (HERE / "s390x.cross.in").read_text()]
+    key = hashlib.sha256("\n".join(of).encode()).hexdigest()
     if KEY.exists() and KEY.read_text() == key:
         return
     # The build, too: its dependencies are told by the age of files.
     shutil.rmtree(DIRECTORY, ignore_errors=True)
     DIRECTORY.mkdir(parents=True)
-    _unpack()
-    _configure()
+    _unpack(RELEASE, ROOT, packages())
+    _configure(ROOT)
+    _unpack(debian.FIRST, NEWEST, newest_packages())
+    _configure(NEWEST)
     product.run(["depmod", "-b", ROOT, kernel_release()])
     _compile_python()
     _make_disk()
@@ -71,7 +86,7 @@ def kernel_release():
     return release
 
 
-def _unpack():
+def _unpack(release, root, names):
     try:
         # What it may mount in the tree is not to be seen, nor left, outside.
         product.run(["unshare", "--mount", "--propagation", "private",
@@ -81,7 +96,9 @@ def _unpack():
                      '--aptopt=APT::Install-Recommends "false"',
                      *(f"--dpkgopt=path-exclude=/usr/share/{name}/*"
                        for name in ("doc", "info", "locale", "man")),
-                     f"--include={','.join(packages())}", RELEASE, ROOT, _mirror()])
+                     # What a release that never ends says of itself may be a week old on a mirror.
+                     '--aptopt=Acquire::Check-Valid-Until "false"',
+                     f"--include={','.join(names)}", release, root, _mirror()])
     except ProductError as error:
         raise ProductError(f"Debian for s390x cannot be had (is {_mirror()} reachable, and has it "
                            f"s390x?): {error}") from None
@@ -96,10 +113,10 @@ def _mirror():
     return found[0] if found else MIRROR
 
 
-def _configure():
-    etc = ROOT / "etc"
+def _configure(root):
+    etc = root / "etc"
     for name in ("passwd", "group"):
-        text = (ROOT / f"usr/share/base-passwd/{name}.master").read_text()
+        text = (root / f"usr/share/base-passwd/{name}.master").read_text()
         for user, number in USERS.items():
             text += f"{user}:x:{number}:" + ("" if name == "group" else
                                              f"{number}::/nonexistent:/usr/sbin/nologin") + "\n"
@@ -108,17 +125,20 @@ def _configure():
     (etc / "hosts").write_text("127.0.0.1 localhost\n")
     (etc / "machine-id").write_text("")
     # D-Bus starts services with it, as whatever user they want.
-    helper = ROOT / "usr/lib/dbus-1.0/dbus-daemon-launch-helper"
+    helper = root / "usr/lib/dbus-1.0/dbus-daemon-launch-helper"
     shutil.chown(helper, 0, USERS["messagebus"])
     helper.chmod(0o4754)
     # Debian's alternatives.
-    (ROOT / "usr/bin/awk").symlink_to("mawk")
-    (ROOT / "usr/sbin/ovs-vswitchd").symlink_to("../lib/openvswitch-switch/ovs-vswitchd")
-    for path in (ROOT / "usr/sbin").glob("*tables-nft"):
+    for name, target in (("bin/awk", "mawk"),
+                         ("sbin/ovs-vswitchd", "../lib/openvswitch-switch/ovs-vswitchd")):
+        path = root / "usr" / name
+        path.unlink(missing_ok=True)
+        path.symlink_to(target)
+    for path in (root / "usr/sbin").glob("*tables-nft"):
         path.with_name(path.name.removesuffix("-nft")).symlink_to(path.name)
-    (ROOT / "var/lib/NetworkManager").mkdir(parents=True, exist_ok=True)
+    (root / "var/lib/NetworkManager").mkdir(parents=True, exist_ok=True)
     for name, target in (("run", "/run"), ("lock", "/run/lock")):
-        path = ROOT / "var" / name
+        path = root / "var" / name
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
         path.unlink(missing_ok=True)
