@@ -163,11 +163,29 @@ check_hsci(const KvmrCheck *context, const KvmrPlanLink *link)
     g_autofree char   *hsci = hsci_of(context, link->link);
     g_autofree char   *from = NULL;
     g_autofree char   *to = NULL;
+    char              *hint;
 
     if (!hsci)
         return;
     from = kvmr_check_shell_name(link->name);
     to = kvmr_check_shell_name(hsci);
+    if (context->network->network->alone)
+        hint = g_strdup_printf(
+            _("name %s instead of %s in %s of its file; then kvm-routedctl up %s"),
+            to,
+            from,
+            key,
+            profile->uuid);
+    else
+        hint = g_strdup_printf(_("nmcli connection modify %s -kvm-routed.%s %s +kvm-routed.%s "
+                                 "%s; then nmcli device reapply %s; %s is who has the address"),
+                               profile->uuid,
+                               key,
+                               from,
+                               key,
+                               to,
+                               profile->interface,
+                               hsci);
     kvmr_check_add(
         context,
         "hsci-member",
@@ -178,15 +196,7 @@ check_hsci(const KvmrCheck *context, const KvmrPlanLink *link)
                         link->name,
                         hsci,
                         hsci),
-        g_strdup_printf(_("nmcli connection modify %s -kvm-routed.%s %s +kvm-routed.%s "
-                          "%s; then nmcli device reapply %s; %s is who has the address"),
-                        profile->uuid,
-                        key,
-                        from,
-                        key,
-                        to,
-                        profile->interface,
-                        hsci));
+        hint);
 }
 
 static void

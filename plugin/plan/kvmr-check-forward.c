@@ -87,9 +87,10 @@ append_rule(GString *command, const KvmrObstacle *obstacle, const char *interfac
  * there is decided by our own rules still, as every table has to accept a packet.
  */
 static char *
-cure(const KvmrObstacle *obstacle, const KvmrProfile *profile)
+cure(const KvmrObstacle *obstacle, const KvmrNetwork *network)
 {
-    const char *interface = profile->interface;
+    const KvmrProfile *profile = network->profile;
+    const char        *interface = profile->interface;
     g_autoptr(GString) command = g_string_new(NULL);
     g_autofree char *name = NULL;
     g_autofree char *quoted = NULL;
@@ -97,6 +98,8 @@ cure(const KvmrObstacle *obstacle, const KvmrProfile *profile)
     if (obstacle->owner == KVMR_OWNER_FIREWALLD) {
         name = word(profile->uuid);
         quoted = word(interface);
+        if (network->alone)
+            return g_strdup_printf("firewall-cmd --zone=" ZONE " --change-interface=%s", quoted);
         return g_strdup_printf("nmcli connection modify %s connection.zone " ZONE
                                " && nmcli device reapply %s",
                                name,
@@ -194,7 +197,7 @@ add_obstacle(const KvmrCheck *check, const KvmrObstacle *obstacle)
                                    dropped,
                                    links,
                                    rule),
-                   cure(obstacle, profile));
+                   cure(obstacle, check->network->network));
 }
 
 void

@@ -106,20 +106,24 @@ check_too_big(const KvmrCheck *context)
 
     if (mtu <= TAP_MTU_MAX)
         return;
-    kvmr_check_add(context,
-                   "mtu-too-big",
-                   KVMR_SEVERITY_WARNING,
-                   profile->interface,
-                   g_strdup_printf(_("%s has MTU %u, and a guest's port can have at most %u: what "
-                                     "this host sends to guests in one piece is lost"),
-                                   profile->interface,
-                                   mtu,
-                                   TAP_MTU_MAX),
-                   g_strdup_printf(_("nmcli connection modify %s 802-3-ethernet.mtu %u; then nmcli "
-                                     "connection up %s"),
-                                   profile->uuid,
-                                   KVMR_SETTING_DEFAULT_MTU,
-                                   profile->uuid));
+    kvmr_check_add(
+        context,
+        "mtu-too-big",
+        KVMR_SEVERITY_WARNING,
+        profile->interface,
+        g_strdup_printf(_("%s has MTU %u, and a guest's port can have at most %u: what "
+                          "this host sends to guests in one piece is lost"),
+                        profile->interface,
+                        mtu,
+                        TAP_MTU_MAX),
+        g_strdup_printf(context->network->network->alone
+                            ? _("see that %s has another MTU, or mtu=%u in the section "
+                                "[ethernet] of its file; then kvm-routedctl up %s")
+                            : _("nmcli connection modify %s 802-3-ethernet.mtu %u; "
+                                "then nmcli connection up %s"),
+                        context->network->network->alone ? profile->interface : profile->uuid,
+                        KVMR_SETTING_DEFAULT_MTU,
+                        profile->uuid));
 }
 
 void

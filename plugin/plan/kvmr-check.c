@@ -76,6 +76,18 @@ kvmr_check_is_guest_interface(const KvmrCheck *context, const KvmrLink *link)
     return FALSE;
 }
 
+/* Who brings links up is NetworkManager, but perhaps not where it has no part in the network. */
+static char *
+say_link_up(const KvmrCheck *context, const char *name)
+{
+    if (context->network->network->alone)
+        return g_strdup_printf(_("bring it up, by wicked ifup %s, nmcli device up %s, or whoever "
+                                 "configures it"),
+                               name,
+                               name);
+    return g_strdup_printf(_("nmcli device up %s"), name);
+}
+
 /* link-missing: what a link still lacks, from the ground up. */
 static void
 check_link_missing(const KvmrCheck *context)
@@ -95,13 +107,13 @@ check_link_missing(const KvmrCheck *context)
                 key);
         } else if (!link->link->up) {
             message = g_strdup_printf(_("interface %s is down"), link->name);
-            hint = g_strdup_printf(_("nmcli device up %s"), link->name);
+            hint = say_link_up(context, link->name);
         } else if (!link->link->carrier) {
             message = g_strdup_printf(_("interface %s has no carrier"), link->name);
             hint = g_strdup(_("check the card, its cable and its switch port"));
         } else {
             message = g_strdup_printf(_("interface %s has no IPv4 address"), link->name);
-            hint = g_strdup_printf(_("nmcli device up %s"), link->name);
+            hint = say_link_up(context, link->name);
         }
         kvmr_check_add(context, "link-missing", KVMR_SEVERITY_WARNING, link->name, message, hint)
             ->waiting = TRUE;

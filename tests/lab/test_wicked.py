@@ -169,7 +169,8 @@ class UpAndDown(WickedCase):
         self.lpar.ip_batch(["link set hs56k_0 down"])
         self.addCleanup(self.lpar.ip_batch, ["link set hs56k_0 up"])
         done = self.up()
-        self.assertRegex(done.stderr, r"Warning: 'guests11' routes in part only: .*hs56k_0")
+        self.assertRegex(done.stderr, r"Warning: 'guests11' routes in part only: .*hs56k_0 is down; "
+                                      r"bring it up, by wicked ifup hs56k_0")
         self.assert_guest_reaches_lan()
 
     def test_what_cannot_be_routed_is_said(self):

@@ -687,6 +687,29 @@ test_routes_through_guests(void)
     g_assert_cmpuint(routes[1].metric, ==, 50);
 }
 
+/* What to do is never to change a profile of NetworkManager, which has none. */
+static void
+test_hints_without_networkmanager(void)
+{
+    g_autoptr(KvmrSnapshot) snapshot = fixture_snapshot();
+    g_autoptr(KvmrPlan) plan = NULL;
+    KvmrNetwork       *network = fixture_guests11();
+    const KvmrFinding *finding;
+
+    network->alone = TRUE;
+    kvmr_snapshot_find_name(snapshot, "br-ex")->mtu = 65535;
+    kvmr_snapshot_find_name(snapshot, "hs56k_0")->up = FALSE;
+    plan = fixture_plan(snapshot, network, NULL, NULL);
+    finding = fixture_find(fixture_planned(plan, 0), "mtu-too-big");
+    g_assert_nonnull(strstr(finding->hint, "kvm-routedctl up " FIXTURE_UUID));
+    finding = fixture_find(fixture_planned(plan, 0), "link-missing");
+    g_assert_nonnull(strstr(finding->hint, "wicked ifup hs56k_0"));
+    for (guint i = 0; i < fixture_planned(plan, 0)->findings->len; i++) {
+        finding = g_ptr_array_index(fixture_planned(plan, 0)->findings, i);
+        g_assert_null(strstr(finding->hint, "nmcli connection"));
+    }
+}
+
 int
 main(int argc, char **argv)
 {
@@ -719,5 +742,6 @@ main(int argc, char **argv)
     g_test_add_func("/plan/hostile-link-name", test_hostile_link_name);
     g_test_add_func("/plan/too-many-links", test_too_many_links);
     g_test_add_func("/plan/routes-through-guests", test_routes_through_guests);
+    g_test_add_func("/plan/hints-without-networkmanager", test_hints_without_networkmanager);
     return g_test_run();
 }
