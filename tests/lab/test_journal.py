@@ -169,14 +169,14 @@ class Messages(labcase.LabCase):
     def test_a_failure_and_its_end(self):
         """An interface of the host has the guests' subnet."""
         self.lpar.down(NAME)
-        self.lpar.sh("ip link add veth-bad type veth peer name veth-worse; "
-                     "ip address add 10.136.11.77/24 dev veth-bad; "  # see link_commands
-                     "ip link set veth-bad up; ip link set veth-worse up")
-        remove = lambda: self.lpar.run("ip", "link", "del", "veth-bad", check=False)
+        self.lpar.sh("ip link add vnet-bad type veth peer name vnet-worse; "
+                     "ip address add 10.136.11.77/24 dev vnet-bad; "  # see link_commands
+                     "ip link set vnet-bad up; ip link set vnet-worse up")
+        remove = lambda: self.lpar.run("ip", "link", "del", "vnet-bad", check=False)
         self.addCleanup(remove)
         self.lpar.up(NAME, "failed")
         failed = self.wait_news(FAILED)[-1]
-        self.assertRegex(failed["MESSAGE"], rf"\A{NAME} \(br-ex\): failed: .*veth-bad")
+        self.assertRegex(failed["MESSAGE"], rf"\A{NAME} \(br-ex\): failed: .*vnet-bad")
         self.assert_about(failed, network=NAME, uuid=UUID, interface="br-ex", state="failed")
         finding, = (entry for entry in self.wait_news(FINDING)
                     if entry["KVM_ROUTED_FINDING"] == "subnet-overlap")
