@@ -383,6 +383,9 @@ find_or_make(KvmrGuestLink     *self,
         forget(self);
         self->ifindex = link->ifindex;
         self->made = bridge;
+        /* Who made it may have been killed before that. */
+        if (bridge && !disable_ipv6(profile->interface, error))
+            return FALSE;
     }
     if (link || !bridge || !create)
         return link != NULL;

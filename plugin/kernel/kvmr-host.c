@@ -505,6 +505,19 @@ shall_announce(KvmrHost *self, GHashTable *asked, int ifindex, gboolean force)
     return force || GPOINTER_TO_INT(moved);
 }
 
+/* One that is missing may be a guest's by now. */
+static gboolean
+has_address(const KvmrSnapshot *snapshot, int ifindex, guint32 addr)
+{
+    for (guint i = 0; i < snapshot->addresses->len; i++) {
+        const KvmrHostAddress *own = &g_array_index(snapshot->addresses, KvmrHostAddress, i);
+
+        if (own->ifindex == ifindex && own->address.addr == addr)
+            return TRUE;
+    }
+    return FALSE;
+}
+
 /* A guest that runs knows its gateway by the MAC of before: of the bridge that somebody made by
  * hand, or of others' interface that came back. It would talk to nobody until its entry expires. */
 static void
@@ -519,9 +532,12 @@ announce_gateway(KvmrHost              *self,
 
     if (!guest || !shall_announce(self, asked, guest->ifindex, force))
         return;
-    for (guint i = 0; i < profile->addresses->len; i++)
-        kvmr_announcer_add(
-            self->announcer, guest, g_array_index(profile->addresses, KvmrAddress4, i).addr);
+    for (guint i = 0; i < profile->addresses->len; i++) {
+        guint32 addr = g_array_index(profile->addresses, KvmrAddress4, i).addr;
+
+        if (has_address(snapshot, guest->ifindex, addr))
+            kvmr_announcer_add(self->announcer, guest, addr);
+    }
 }
 
 void

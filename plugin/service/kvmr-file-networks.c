@@ -11,6 +11,7 @@
 
 /* In the runtime directory: a group for each network, named by its UUID. */
 #define STATE_FILE "files"
+#define KEY_NAME   "file"
 #define KEY_TEXT   "profile"
 #define KEY_ENDING "ending"
 
@@ -21,6 +22,7 @@ file_network_free(gpointer data)
 
     if (self->grace_id)
         g_source_remove(self->grace_id);
+    g_free(self->name);
     g_free(self->text);
     kvmr_network_unref(self->network);
     kvmr_guest_link_free(self->link);
@@ -80,9 +82,17 @@ load(KvmrFileNetworks *self)
         KvmrNetwork     *network = text ? network_from_text(text) : NULL;
         KvmrFileNetwork *one;
 
-        if (!network)
+        if (!network) {
+            kvmr_log(KVMR_MESSAGE_STATE_FILE,
+                     NULL,
+                     _("%s: network %s is not known any more; remove its guest interface by hand, "
+                       "or bring it up again"),
+                     self->path,
+                     groups[i]);
             continue;
+        }
         one = g_new0(KvmrFileNetwork, 1);
+        one->name = g_key_file_get_string(keyfile, groups[i], KEY_NAME, NULL);
         one->text = g_steal_pointer(&text);
         one->network = network;
         one->link = kvmr_guest_link_from_keyfile(keyfile, groups[i]);
@@ -118,6 +128,8 @@ put(GKeyFile *keyfile, const GPtrArray *networks, gboolean ending)
         const KvmrFileNetwork *one = networks->pdata[i];
         const char            *group = one->network->profile->uuid;
 
+        if (one->name)
+            g_key_file_set_string(keyfile, group, KEY_NAME, one->name);
         g_key_file_set_string(keyfile, group, KEY_TEXT, one->text);
         g_key_file_set_boolean(keyfile, group, KEY_ENDING, ending);
         kvmr_guest_link_to_keyfile(one->link, keyfile, group);
@@ -170,10 +182,12 @@ kvmr_file_networks_find_interface(const KvmrFileNetworks *self, const char *inte
 }
 
 static gboolean
-has_name(const KvmrProfile *profile, const char *name)
+has_name(const KvmrFileNetwork *one, const char *name)
 {
+    const KvmrProfile *profile = one->network->profile;
+
     return strcmp(profile->uuid, name) == 0 || strcmp(profile->id, name) == 0 ||
-           strcmp(profile->interface, name) == 0;
+           strcmp(profile->interface, name) == 0 || g_strcmp0(one->name, name) == 0;
 }
 
 KvmrFileNetwork *
@@ -185,7 +199,7 @@ kvmr_file_networks_find(const KvmrFileNetworks *self, const char *name, GError *
     for (guint i = 0; i < self->active->len; i++) {
         KvmrFileNetwork *one = self->active->pdata[i];
 
-        if (!has_name(one->network->profile, name))
+        if (!has_name(one, name))
             continue;
         if (found) {
             (void) kvmr_error_invalid(
@@ -206,29 +220,65 @@ kvmr_file_networks_find(const KvmrFileNetworks *self, const char *name, GError *
 
 /* ---- coming and going ---- */
 
-KvmrFileNetwork *
-kvmr_file_networks_add(KvmrFileNetworks *self, GKeyFile *profile, KvmrNetwork *network)
+static KvmrFileNetwork *
+find_ending(const KvmrFileNetworks *self, const char *uuid)
 {
-    KvmrFileNetwork *one = kvmr_file_networks_find_uuid(self, network->profile->uuid);
+    for (guint i = 0; i < self->ending->len; i++) {
+        KvmrFileNetwork *one = self->ending->pdata[i];
 
-    if (one) {
-        kvmr_network_unref(one->network);
-        g_free(one->text);
-    } else {
+        if (strcmp(one->network->profile->uuid, uuid) == 0)
+            return one;
+    }
+    return NULL;
+}
+
+static void
+move(GPtrArray *from, GPtrArray *to, KvmrFileNetwork *network)
+{
+    g_ptr_array_set_free_func(from, NULL);
+    g_ptr_array_remove(from, network);
+    g_ptr_array_set_free_func(from, file_network_free);
+    g_ptr_array_add(to, network);
+}
+
+KvmrFileNetwork *
+kvmr_file_networks_add(KvmrFileNetworks *self,
+                       const char       *name,
+                       const char       *text,
+                       KvmrNetwork      *network)
+{
+    const char      *uuid = network->profile->uuid;
+    KvmrFileNetwork *one = kvmr_file_networks_find_uuid(self, uuid);
+
+    if (!one) {
+        one = find_ending(self, uuid);
+        if (one)
+            move(self->ending, self->active, one);
+    }
+    if (!one) {
         one = g_new0(KvmrFileNetwork, 1);
         one->link = kvmr_guest_link_new();
         g_ptr_array_add(self->active, one);
     }
-    one->network = kvmr_network_ref(network);
-    one->text = g_key_file_to_data(profile, NULL, NULL);
+    kvmr_network_ref(network);
+    if (one->network)
+        kvmr_network_unref(one->network);
+    one->network = network;
+    g_free(one->name);
+    g_free(one->text);
+    one->name = g_strdup(name);
+    one->text = g_strdup(text);
     return one;
 }
 
 void
 kvmr_file_networks_end(KvmrFileNetworks *self, KvmrFileNetwork *network)
 {
-    g_ptr_array_set_free_func(self->active, NULL);
-    g_ptr_array_remove(self->active, network);
-    g_ptr_array_set_free_func(self->active, file_network_free);
-    g_ptr_array_add(self->ending, network);
+    move(self->active, self->ending, network);
+}
+
+gboolean
+kvmr_file_networks_is_ending(const KvmrFileNetworks *self, const char *uuid)
+{
+    return uuid ? find_ending(self, uuid) != NULL : self->ending->len > 0;
 }

@@ -49,7 +49,14 @@ on_downer_allowed(KvmrService *self, GDBusMethodInvocation *invocation, guint32 
     if (kvmr_source_files_down(self->files, name, &uuid, &error)) {
         kvmr_memory_forget(self->memory, uuid);
         kvmr_service_reconcile(self);
-        kvmr_dbus_kvm_routed_complete_down(self->skeleton, invocation);
+        if (kvmr_source_files_is_ending(self->files, uuid))
+            g_dbus_method_invocation_return_error_literal(
+                invocation,
+                KVMR_ERROR,
+                KVMR_ERROR_KERNEL,
+                _("it is not wholly down yet, and tried again; the log of nm-kvm-routed says why"));
+        else
+            kvmr_dbus_kvm_routed_complete_down(self->skeleton, invocation);
         kvmr_service_call_done(self);
         return;
     }

@@ -27,8 +27,8 @@ gboolean
 kvmr_service_may_end(KvmrService *self)
 {
     return self->pending == 0 && self->reconcile_id == 0 && self->retry_id == 0 &&
-           !kvmr_tries_are_live(self->tries) && g_hash_table_size(self->objects) == 0 &&
-           !kvmr_host_is_in_use(self->host);
+           !kvmr_tries_are_live(self->tries) && !kvmr_source_files_is_ending(self->files, NULL) &&
+           g_hash_table_size(self->objects) == 0 && !kvmr_host_is_in_use(self->host);
 }
 
 static gboolean
@@ -362,7 +362,8 @@ kvmr_service_reconcile(KvmrService *self)
     plan = kvmr_plan_new(networks, snapshot);
     done = apply(self, plan, snapshot, &changed, &error);
     applied = g_get_monotonic_time();
-    kvmr_source_applied(self->source);
+    if (done)
+        kvmr_source_applied(self->source);
     kvmr_fault_point(!done     ? "reconcile.refused"
                      : changed ? "reconcile.changed"
                                : "reconcile.unchanged");
@@ -371,7 +372,7 @@ kvmr_service_reconcile(KvmrService *self)
     if (done) {
         if (self->retry_seconds > 0 && kvmr_host_is_settled(self->host))
             kvmr_log(KVMR_MESSAGE_APPLIED, NULL, _("the host is as it shall be again"));
-        if (kvmr_host_is_settled(self->host))
+        if (kvmr_host_is_settled(self->host) && !kvmr_source_files_is_ending(self->files, NULL))
             retry_no_more(self);
         else
             retry_later(self);

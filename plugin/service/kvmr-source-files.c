@@ -25,6 +25,7 @@ struct _KvmrSourceFiles {
     char             *directory;
     KvmrHost         *host;
     KvmrFileNetworks *networks;
+    gboolean          complete;
 };
 
 static void kvmr_source_files_iface_init(KvmrSourceInterface *iface);
@@ -179,37 +180,53 @@ verify_place(const KvmrSourceFiles *self, const KvmrProfile *profile, GError **e
     return TRUE;
 }
 
+/* @adopted: (out): whether its guest interface was there before */
 static gboolean
-set_up(KvmrSourceFiles *self, KvmrFileNetwork *active, GError **error)
+set_up(KvmrSourceFiles *self, KvmrFileNetwork *active, gboolean *adopted, GError **error)
 {
+    const KvmrProfile *profile = active->network->profile;
     g_autoptr(KvmrSnapshot) snapshot = kvmr_host_snapshot(self->host, error);
 
-    return snapshot && kvmr_guest_link_set_up(
-                           active->link, active->network->profile, snapshot, TRUE, NULL, error);
+    if (!snapshot)
+        return FALSE;
+    *adopted = kvmr_snapshot_find_name(snapshot, profile->interface) != NULL;
+    return kvmr_guest_link_set_up(active->link, profile, snapshot, TRUE, NULL, error);
 }
 
-/* A network that could not come up leaves nothing. */
+/* A network that could not come up leaves nothing; but a bridge that was there has guests. */
 static void
-give_up(KvmrSourceFiles *self, KvmrFileNetwork *active)
+give_up(KvmrSourceFiles *self, KvmrFileNetwork *active, gboolean adopted)
 {
     g_autoptr(GError) error = NULL;
 
-    if (!kvmr_guest_link_take_back(active->link, active->network->profile->interface, &error))
-        kvmr_file_network_complain(active, error);
-    g_ptr_array_remove(self->networks->active, active);
+    if (adopted)
+        active->link->made = FALSE;
+    if (kvmr_guest_link_take_back(active->link, active->network->profile->interface, &error)) {
+        g_ptr_array_remove(self->networks->active, active);
+        return;
+    }
+    kvmr_file_network_complain(active, error);
+    kvmr_file_networks_end(self->networks, active);
 }
 
 static gboolean
-bring_up(KvmrSourceFiles *self, GKeyFile *profile, KvmrNetwork *network, GError **error)
+bring_up(KvmrSourceFiles *self, const KvmrProfileFile *file, KvmrNetwork *network, GError **error)
 {
-    const gboolean   fresh = !kvmr_file_networks_find_uuid(self->networks, network->profile->uuid);
-    KvmrFileNetwork *active = kvmr_file_networks_add(self->networks, profile, network);
-    gboolean         done;
+    KvmrFileNetwork *active = kvmr_file_networks_find_uuid(self->networks, network->profile->uuid);
+    g_autofree char *before = active ? g_strdup(active->text) : NULL;
+    g_autoptr(KvmrNetwork) former = active ? kvmr_network_ref(active->network) : NULL;
+    g_autofree char *text = g_key_file_to_data(file->profile, NULL, NULL);
+    gboolean         adopted = TRUE, done;
 
+    active = kvmr_file_networks_add(self->networks, file->name, text, network);
     /* Before anything is changed it is on file whose it is. */
-    done = kvmr_file_networks_save(self->networks, error) && set_up(self, active, error);
-    if (!done && fresh)
-        give_up(self, active);
+    done = kvmr_file_networks_save(self->networks, error) && set_up(self, active, &adopted, error);
+    active->failed = !done;
+    /* What runs goes on as it did. */
+    if (!done && former)
+        (void) kvmr_file_networks_add(self->networks, file->name, before, former);
+    else if (!done)
+        give_up(self, active, adopted);
     kvmr_file_networks_save_or_log(self->networks);
     return done;
 }
@@ -225,7 +242,7 @@ kvmr_source_files_up(KvmrSourceFiles *self, const char *name, char **uuid, GErro
         return FALSE;
     network = kvmr_file_network_from_keyfile(file->profile, error);
     if (!network || !verify_place(self, network->profile, error) ||
-        !bring_up(self, file->profile, network, error))
+        !bring_up(self, file, network, error))
         return FALSE;
     *uuid = g_strdup(network->profile->uuid);
     return TRUE;
@@ -263,7 +280,19 @@ get_networks(KvmrSource *source)
 static gboolean
 is_settled(KvmrSource *source)
 {
-    return TRUE;
+    return KVMR_SOURCE_FILES(source)->complete;
+}
+
+void
+kvmr_source_files_set_incomplete(KvmrSourceFiles *self)
+{
+    self->complete = FALSE;
+}
+
+gboolean
+kvmr_source_files_is_ending(KvmrSourceFiles *self, const char *uuid)
+{
+    return kvmr_file_networks_is_ending(self->networks, uuid);
 }
 
 static void
@@ -368,7 +397,7 @@ is_to_be_set_up(KvmrSourceFiles *self, KvmrFileNetwork *active, const KvmrSnapsh
 
     if (active->network->profile->setting->switch_kind != KVMR_SWITCH_EXISTING)
         return TRUE;
-    if (!link || link->ifindex == active->link->ifindex)
+    if (!link || (link->ifindex == active->link->ifindex && !active->failed))
         return FALSE;
     if (link->ifindex == active->fresh)
         return active->grace_id == 0;
@@ -398,8 +427,9 @@ settle(KvmrSource *source, const KvmrSnapshot *snapshot)
         }
         if (!is_to_be_set_up(self, active, snapshot))
             continue;
-        if (kvmr_guest_link_set_up(
-                active->link, active->network->profile, snapshot, FALSE, &touched, &error))
+        active->failed = !kvmr_guest_link_set_up(
+            active->link, active->network->profile, snapshot, FALSE, &touched, &error);
+        if (!active->failed)
             g_clear_pointer(&active->complaint, g_free);
         else
             kvmr_file_network_complain(active, error);
@@ -462,6 +492,7 @@ kvmr_source_files_class_init(KvmrSourceFilesClass *klass)
 static void
 kvmr_source_files_init(KvmrSourceFiles *self)
 {
+    self->complete = TRUE;
 }
 
 KvmrSourceFiles *

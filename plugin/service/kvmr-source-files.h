@@ -44,3 +44,10 @@ gboolean kvmr_source_files_up(KvmrSourceFiles *self, const char *name, char **uu
  */
 gboolean
 kvmr_source_files_down(KvmrSourceFiles *self, const char *name, char **uuid, GError **error);
+
+/** kvmr_source_files_set_incomplete: networks of NetworkManager cannot be told from here on: those
+ * that ran before, run on (see kvmr_source_is_settled()). */
+void kvmr_source_files_set_incomplete(KvmrSourceFiles *self);
+
+/** Whether the network, or for NULL any, has an interface that is to be given back still. */
+gboolean kvmr_source_files_is_ending(KvmrSourceFiles *self, const char *uuid);

@@ -18,10 +18,12 @@
 #include "service/kvmr-service.h"
 #include "service/kvmr-source-files.h"
 #include "service/kvmr-sources.h"
+#include "setting/kvmr-error.h"
 #include "setting/kvmr-profile.h"
 
 #define PROGRAM           "nm-kvm-routed"
 #define RUNTIME_DIRECTORY "/run/nm-kvm-routed"
+#define NM_NAME           "org.freedesktop.NetworkManager"
 
 /* Free memory at the end of a heap, in bytes, from which on it is given back: the C library's own
  * rule would come to keep 64 MB of what the rules of a whole host took in their thread. */
@@ -129,6 +131,27 @@ runtime_directory(void)
     return given && g_path_is_absolute(given) ? given : RUNTIME_DIRECTORY;
 }
 
+static gboolean
+nm_runs(GDBusConnection *bus)
+{
+    g_autoptr(GVariant) reply = g_dbus_connection_call_sync(bus,
+                                                            "org.freedesktop.DBus",
+                                                            "/org/freedesktop/DBus",
+                                                            "org.freedesktop.DBus",
+                                                            "NameHasOwner",
+                                                            g_variant_new("(s)", NM_NAME),
+                                                            G_VARIANT_TYPE("(b)"),
+                                                            G_DBUS_CALL_FLAGS_NONE,
+                                                            -1,
+                                                            NULL,
+                                                            NULL);
+    gboolean runs = FALSE;
+
+    if (reply)
+        g_variant_get(reply, "(b)", &runs);
+    return runs;
+}
+
 /* Where libnm is not, there is no NetworkManager either, or will be none before the next start. */
 static gboolean
 open_nm(GDBusConnection *bus, KvmrSource **source, KvmrChanger **changer, GError **error)
@@ -138,6 +161,14 @@ open_nm(GDBusConnection *bus, KvmrSource **source, KvmrChanger **changer, GError
 
     if (kvmr_nm_module_load(&open, &reason))
         return open(bus, source, changer, error);
+    if (nm_runs(bus)) {
+        g_set_error(error,
+                    KVMR_ERROR,
+                    KVMR_ERROR_NETWORK_MANAGER,
+                    _("NetworkManager runs, and cannot be asked: %s; what is routed stays so"),
+                    reason);
+        return FALSE;
+    }
     g_info("no networks from NetworkManager: %s", reason);
     *changer = KVMR_CHANGER(kvmr_changer_none_new());
     return TRUE;
@@ -174,6 +205,8 @@ run(Daemon *self, GError **error)
     if (!open_nm(self->bus, &nm, &changer, error))
         return FALSE;
     files = kvmr_source_files_new(self->bus, KVMR_FILES_DIRECTORY, directory, host);
+    if (!nm)
+        kvmr_source_files_set_incomplete(files);
     source = nm ? KVMR_SOURCE(kvmr_sources_new(nm, KVMR_SOURCE(files)))
                 : KVMR_SOURCE(g_object_ref(files));
     service = kvmr_service_new(

@@ -183,6 +183,29 @@ class StoppedNetworkManager(ExistingCase):
         self.lpar.stop_nm()
 
 
+class MissingModule(ExistingCase):
+    """What needs libnm cannot be loaded while NetworkManager runs, as in the middle of an update."""
+
+    def test_what_is_routed_stays(self):
+        self.lpar.load_profile(self.lpar.profile(NAME), NAME)
+        self.addCleanup(self.lpar.delete_profile, NAME)
+        self.lpar.up(NAME)
+        module = self.lpar.sh("ls /usr/lib/*/nm-kvm-routed/*.so").stdout.strip()
+        self.lpar.run("mv", module, f"{module}.away")
+        try:
+            self.lpar.signal_service()
+            done = self.ctl("status", check=False)
+            self.assertEqual(done.returncode, 8, done.stderr)
+            self.lpar.wait_for(
+                lambda: "NetworkManager runs, and cannot be asked" in
+                self.lpar.logs["dbus"].read_text(), 10, "the reason is logged")
+            self.assertIn("kvm_routed", self.lpar.run("nft", "list", "tables").stdout)
+            self.assert_reaches(self.guest, LAN, server="lanserver")
+        finally:
+            self.lpar.run("mv", f"{module}.away", module)
+        self.assertEqual(self.lpar.service_state(NAME), "active")
+
+
 class LibvirtBridge(ExistingCase):
     """The real libvirtd makes it, and removes it."""
 

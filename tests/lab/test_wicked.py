@@ -136,8 +136,9 @@ class UpAndDown(WickedCase):
                 self.ctl("up", name)
                 self.ctl("down", name)
         self.lpar.run("mv", FILE, f"{wicked.FILES}/other.nmconnection")
-        self.ctl("up", "other")
-        self.ctl("down", NAME)
+        for name in "other", NAME:
+            self.ctl("up", "other")
+            self.ctl("down", name)
 
     def test_by_dbus(self):
         def call(method):
@@ -314,8 +315,8 @@ class Life(WickedCase):
 
     def test_unit_for_the_boot(self):
         text = self.lpar.run("cat", "/usr/lib/systemd/system/kvm-routed@.service").stdout
-        start = re.search(r"^ExecStart=(.*)$", text, re.M).group(1).replace("%I", NAME).split()
-        stop = re.search(r"^ExecStop=-(.*)$", text, re.M).group(1).replace("%I", NAME).split()
+        start = re.search(r"^ExecStart=(.*)$", text, re.M).group(1).replace("%i", NAME).split()
+        stop = re.search(r"^ExecStop=-(.*)$", text, re.M).group(1).replace("%i", NAME).split()
         self.lpar.run(*start)
         self.assertEqual(self.lpar.service_state(NAME), "active")
         self.lpar.run(*stop)
