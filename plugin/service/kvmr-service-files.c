@@ -38,6 +38,22 @@ on_upper_allowed(KvmrService *self, GDBusMethodInvocation *invocation, guint32 u
     kvmr_service_call_done(self);
 }
 
+/* Returns: (transfer none) (nullable): a network that is up, whosever it is */
+static KvmrDBusKvmRoutedNetwork *
+find_named(KvmrService *self, const char *name)
+{
+    g_autoptr(GPtrArray) networks = kvmr_service_get_networks(self);
+
+    for (guint i = 0; i < networks->len; i++) {
+        const KvmrProfile *profile = ((KvmrNetwork *) networks->pdata[i])->profile;
+
+        if (strcmp(profile->uuid, name) == 0 || strcmp(profile->id, name) == 0 ||
+            strcmp(profile->interface, name) == 0)
+            return kvmr_service_find_network(self, profile->uuid);
+    }
+    return NULL;
+}
+
 static void
 on_downer_allowed(KvmrService *self, GDBusMethodInvocation *invocation, guint32 uid)
 {
@@ -60,7 +76,7 @@ on_downer_allowed(KvmrService *self, GDBusMethodInvocation *invocation, guint32 
         kvmr_service_call_done(self);
         return;
     }
-    network = kvmr_service_find_network(self, name);
+    network = find_named(self, name);
     if (network)
         g_dbus_method_invocation_return_error(
             invocation,
