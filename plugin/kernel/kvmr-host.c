@@ -168,11 +168,11 @@ write_value(
 }
 
 static gboolean
-take_step(KvmrHost       *self,
-          const KvmrStep *step,
-          const char     *transaction,
-          KvmrRuleset    *ruleset,
-          GError        **error)
+take_step(KvmrHost                *self,
+          const KvmrStep          *step,
+          const KvmrRulesetChange *change,
+          KvmrRuleset             *ruleset,
+          GError                 **error)
 {
     switch (step->kind) {
     case KVMR_STEP_VALUE:
@@ -182,7 +182,7 @@ take_step(KvmrHost       *self,
     case KVMR_STEP_DELETE_ROUTE:
         return kvmr_netlink_delete_route(self->netlink, &step->route, error);
     case KVMR_STEP_RULESET:
-        return kvmr_nft_commit(self->nft, transaction, ruleset, error);
+        return kvmr_nft_commit(self->nft, change, ruleset, error);
     }
     g_assert_not_reached();
 }
@@ -344,15 +344,18 @@ tidy_journal(KvmrHost           *self,
 
 /* Returns: FALSE after the first step that was refused. */
 static gboolean
-take_steps(
-    KvmrHost *self, GArray *steps, const char *transaction, const KvmrPlan *plan, GError **error)
+take_steps(KvmrHost                *self,
+           GArray                  *steps,
+           const KvmrRulesetChange *change,
+           const KvmrPlan          *plan,
+           GError                 **error)
 {
     for (guint i = 0; i < steps->len; i++) {
         KvmrStep *step = &g_array_index(steps, KvmrStep, i);
         g_autoptr(GError) local = NULL;
 
         kvmr_fault_step("apply", step);
-        step->done = take_step(self, step, transaction, plan->ruleset, &local);
+        step->done = take_step(self, step, change, plan->ruleset, &local);
         if (step->done)
             continue;
         if (is_gone(local)) {
@@ -394,7 +397,7 @@ give_up(KvmrHost *self, GArray *steps, gboolean lost, GError **error)
 
 /* See kvmr_nft_prepare(). Tables that were given up are somebody else's as long as a network is up:
  * nothing of it is routed. */
-static char *
+static KvmrRulesetChange *
 prepare_rules(KvmrHost           *self,
               const KvmrPlan     *plan,
               const KvmrSnapshot *snapshot,
@@ -404,7 +407,7 @@ prepare_rules(KvmrHost           *self,
     if (!snapshot->tables_given_up || plan->networks->len == 0)
         return kvmr_nft_prepare(self->nft, plan->ruleset, lost, error);
     *lost = TRUE;
-    return g_strdup("");
+    return kvmr_ruleset_change_new();
 }
 
 gboolean
@@ -414,7 +417,7 @@ kvmr_host_apply(KvmrHost           *self,
                 gboolean           *changed,
                 GError            **error)
 {
-    g_autofree char *transaction = NULL;
+    g_autoptr(KvmrRulesetChange) change = NULL;
     g_autoptr(GArray) steps = NULL;
     g_autoptr(GError) local = NULL;
     KvmrTables tables;
@@ -422,11 +425,12 @@ kvmr_host_apply(KvmrHost           *self,
 
     if (changed)
         *changed = FALSE;
-    transaction = prepare_rules(self, plan, snapshot, &lost, error);
-    if (!transaction)
+    change = prepare_rules(self, plan, snapshot, &lost, error);
+    if (!change)
         return FALSE;
     tables = kvmr_nft_find_tables(self->nft);
-    steps = kvmr_steps_new(plan, snapshot, self->journal, transaction[0] != '\0', lost);
+    steps = kvmr_steps_new(
+        plan, snapshot, self->journal, !kvmr_ruleset_change_is_empty(change), lost);
     kvmr_host_follow(self, plan, snapshot);
     kvmr_fault_point(steps->len > 0 ? "apply.begin" : "apply.idle");
     if (!complete_steps(steps, &local) || !write_journal(self, steps, &local)) {
@@ -438,7 +442,7 @@ kvmr_host_apply(KvmrHost           *self,
 
     if (changed)
         *changed = steps->len > 0;
-    if (take_steps(self, steps, transaction, plan, &local)) {
+    if (take_steps(self, steps, change, plan, &local)) {
         kvmr_fault_point(steps->len > 0 ? "apply.taken" : "apply.idle");
         tidy_journal(self, plan, snapshot, steps);
         kvmr_drift_tell(self->drift, plan, steps, tables, self->clock());

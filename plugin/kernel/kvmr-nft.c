@@ -26,16 +26,20 @@
 /* Characters of a refused command that a message shows. */
 #define COMMAND_SHOWN 120
 
+#define NO_TABLE "-"
+
 struct _KvmrNft {
     KvmrNfnetlink  *netlink;
     struct nft_ctx *context; /* one for all: to close its socket may take the kernel 10 ms */
 
-    char        *mark;       /* of an earlier life */
-    KvmrRuleset *applied;    /* what we put there last; NULL: not known, of an earlier life */
-    char        *listing;    /* checksum of how nft lists it; NULL: not known */
-    guint32      generation; /* of nftables, at which @listing was true */
-    gboolean     looked;     /* at what is there in @generation, with these results: */
-    gboolean     drifted;    /* somebody else changed or removed our tables */
+    char          *mark;       /* of an earlier life */
+    KvmrRuleset   *applied;    /* what we put there last; NULL: not known, of an earlier life */
+    char          *listing;    /* checksums of how nft lists it, see checksums(); NULL: not known */
+    char          *good;       /* what @listing was before somebody else's change */
+    guint32        generation; /* of nftables, at which @listing was true */
+    gboolean       looked;     /* at what is there in @generation, with these results: */
+    gboolean       drifted;    /* somebody else changed or removed our tables */
+    KvmrTableState states[KVMR_N_FAMILIES]; /* while @listing is not known */
 
     KvmrRuleset *before; /* what @applied was before the last commit */
     char        *found;  /* or, where that wasn't known: tables of an earlier life, as text */
@@ -73,6 +77,7 @@ kvmr_nft_free(KvmrNft *self)
     g_clear_pointer(&self->before, kvmr_ruleset_unref);
     g_free(self->mark);
     g_free(self->listing);
+    g_free(self->good);
     g_free(self->found);
     g_free(self);
 }
@@ -199,12 +204,15 @@ run_until_settled(KvmrNft *self, const char *commands, char **output, GError **e
     return run(self, commands, output, &again, error);
 }
 
-/* Our tables as nft lists them, without what packets change. One at a time: asked for tables of one
- * name in several families at once, libnftables 1.0.6 finds only the last. */
-static char *
+/*
+ * Our tables as nft lists them, by family, without what packets change; "" where there is none. One
+ * at a time: asked for tables of one name in several families at once, libnftables 1.0.6 finds only
+ * the last.
+ */
+static char **
 list(KvmrNft *self, GError **error)
 {
-    g_autoptr(GString) listing = g_string_new(NULL);
+    g_auto(GStrv) listing = g_new0(char *, KVMR_N_FAMILIES + 1);
     gboolean exists[KVMR_N_FAMILIES];
 
     if (!kvmr_nfnetlink_read_tables(self->netlink, exists, error))
@@ -212,15 +220,13 @@ list(KvmrNft *self, GError **error)
     for (int family = 0; family < KVMR_N_FAMILIES; family++) {
         g_autofree char *command = g_strdup_printf(
             "list table %s %s\n", kvmr_family_to_string(family), KVMR_TABLE);
-        g_autofree char *text = NULL;
 
         if (!exists[family])
-            continue;
-        if (!run_until_settled(self, command, &text, error))
+            listing[family] = g_strdup("");
+        else if (!run_until_settled(self, command, &listing[family], error))
             return NULL;
-        g_string_append(listing, text);
     }
-    return g_string_free(g_steal_pointer(&listing), FALSE);
+    return g_steal_pointer(&listing);
 }
 
 static char *
@@ -229,12 +235,23 @@ checksum(const char *text)
     return g_compute_checksum_for_string(G_CHECKSUM_SHA256, text, -1);
 }
 
+/* One for each family, NO_TABLE where there is none; a blank between them. */
 static char *
-list_checksum(KvmrNft *self, GError **error)
+checksums(char **listing)
 {
-    g_autofree char *text = list(self, error);
+    g_auto(GStrv) sums = g_new0(char *, KVMR_N_FAMILIES + 1);
 
-    return text ? checksum(text) : NULL;
+    for (int family = 0; family < KVMR_N_FAMILIES; family++)
+        sums[family] = *listing[family] ? checksum(listing[family]) : g_strdup(NO_TABLE);
+    return g_strjoinv(" ", sums);
+}
+
+static char *
+list_checksums(KvmrNft *self, GError **error)
+{
+    g_auto(GStrv) listing = list(self, error);
+
+    return listing ? checksums(listing) : NULL;
 }
 
 /* nft lists rules in other words than they were made of: both are needed to know them again. */
@@ -258,12 +275,12 @@ kvmr_nft_get_mark(const KvmrNft *self)
 static char *
 list_to_read(KvmrNft *self, GError **error)
 {
-    char *text;
+    g_auto(GStrv) listing = NULL;
 
     nft_ctx_output_set_flags(self->context, LISTING_TO_READ);
-    text = list(self, error);
+    listing = list(self, error);
     nft_ctx_output_set_flags(self->context, LISTING_TO_KNOW_AGAIN);
-    return text;
+    return listing ? g_strjoinv("", listing) : NULL;
 }
 
 /* Whether our tables are not what they were made, for all that can be seen where no listing of them
@@ -282,67 +299,120 @@ differ(KvmrNft *self)
     return differences->len > 0;
 }
 
+static gboolean
+compare_with_known(KvmrNft *self, GError **error)
+{
+    const char      *known = self->listing ? self->listing : self->good;
+    g_autofree char *now = list_checksums(self, error);
+    g_auto(GStrv) known_sums = NULL;
+    g_auto(GStrv) sums = NULL;
+
+    if (!now)
+        return FALSE;
+    self->drifted = strcmp(now, known) != 0;
+    known_sums = g_strsplit(known, " ", KVMR_N_FAMILIES);
+    sums = g_strsplit(now, " ", KVMR_N_FAMILIES);
+    for (int family = 0; family < KVMR_N_FAMILIES; family++) {
+        if (strcmp(sums[family], known_sums[family]) == 0)
+            self->states[family] = KVMR_TABLE_AS_MADE;
+        else if (strcmp(sums[family], NO_TABLE) == 0)
+            self->states[family] = KVMR_TABLE_MISSING;
+        else
+            self->states[family] = KVMR_TABLE_UNKNOWN;
+    }
+
+    if (self->drifted && self->listing)
+        self->good = g_steal_pointer(&self->listing);
+    if (!self->drifted && self->good)
+        self->listing = g_steal_pointer(&self->good);
+    return TRUE;
+}
+
+static gboolean
+look_at_unknown(KvmrNft *self, GError **error)
+{
+    gboolean exists[KVMR_N_FAMILIES];
+
+    if (!kvmr_nfnetlink_read_tables(self->netlink, exists, error))
+        return FALSE;
+    for (int family = 0; family < KVMR_N_FAMILIES; family++)
+        self->states[family] = exists[family] ? KVMR_TABLE_UNKNOWN : KVMR_TABLE_MISSING;
+    self->drifted = self->applied && !kvmr_ruleset_is_empty(self->applied) && differ(self);
+    return TRUE;
+}
+
 /* Whether our tables are still what we made of them. */
 static gboolean
 read_intact(KvmrNft *self, gboolean *intact, GError **error)
 {
-    g_autofree char *listing = NULL;
-    guint32          generation;
+    guint32 generation;
 
     *intact = FALSE;
     if (!kvmr_nfnetlink_read_generation(self->netlink, &generation, error))
         return FALSE;
-    if (self->looked && self->generation == generation) {
-        *intact = self->listing != NULL;
-        return TRUE;
-    }
-    self->drifted = FALSE;
-    if (!self->listing) {
-        self->drifted = self->applied && !kvmr_ruleset_is_empty(self->applied) && differ(self);
-    } else {
-        listing = list_checksum(self, error);
-        if (!listing)
+    if (!self->looked || self->generation != generation) {
+        if (self->listing || self->good ? !compare_with_known(self, error)
+                                        : !look_at_unknown(self, error))
             return FALSE;
-        *intact = strcmp(listing, self->listing) == 0;
-        self->drifted = !*intact;
+        self->generation = generation;
+        self->looked = TRUE;
     }
-    if (!*intact)
-        g_clear_pointer(&self->listing, g_free);
-    self->generation = generation;
-    self->looked = TRUE;
+    *intact = self->listing != NULL;
     return TRUE;
 }
 
 /* What an earlier life made may be there, as it was or changed since, or not. */
-static char *
+static KvmrRulesetChange *
 prepare_first(KvmrNft *self, KvmrRuleset *wanted, gboolean *lost, GError **error)
 {
-    g_autofree char *found = list(self, error);
+    g_auto(GStrv) found = list(self, error);
     g_autofree char *listing = NULL;
     g_autofree char *mark = NULL;
+    KvmrTableState   states[KVMR_N_FAMILIES];
 
     if (!found)
         return NULL;
-    *lost = found[0] == '\0';
-    if (*lost && kvmr_ruleset_is_empty(wanted))
-        return g_strdup("");
+    g_free(self->found);
+    self->found = g_strjoinv("", found);
+    /* A life that ended early may have left tables that have no rules yet. */
+    *lost = !strstr(self->found, " hook ");
+    if (self->found[0] == '\0' && kvmr_ruleset_is_empty(wanted))
+        return kvmr_ruleset_change_new();
 
-    listing = checksum(found);
+    listing = checksums(found);
     mark = make_mark(wanted, listing);
     if (g_strcmp0(mark, self->mark) == 0) {
         self->applied = kvmr_ruleset_ref(wanted);
         self->listing = g_steal_pointer(&listing);
-        return g_strdup("");
+        g_clear_pointer(&self->found, g_free);
+        return kvmr_ruleset_change_new();
     }
-    g_free(self->found);
-    self->found = g_steal_pointer(&found);
-    return kvmr_ruleset_replace(wanted);
+    for (int family = 0; family < KVMR_N_FAMILIES; family++)
+        states[family] = *found[family] ? KVMR_TABLE_UNKNOWN : KVMR_TABLE_MISSING;
+    return kvmr_ruleset_update(NULL, wanted, states);
 }
 
-char *
+/* Whether to make the rules anew may be all that it takes. */
+static gboolean
+may_repair(const KvmrNft *self, const KvmrRuleset *wanted)
+{
+    if (!self->good || !kvmr_ruleset_equal(self->applied, wanted))
+        return FALSE;
+    for (int family = 0; family < KVMR_N_FAMILIES; family++) {
+        if (self->states[family] == KVMR_TABLE_MISSING ||
+            (self->states[family] == KVMR_TABLE_UNKNOWN &&
+             !kvmr_ruleset_has_family(wanted, family)))
+            return FALSE;
+    }
+    return TRUE;
+}
+
+KvmrRulesetChange *
 kvmr_nft_prepare(KvmrNft *self, KvmrRuleset *wanted, gboolean *lost, GError **error)
 {
-    gboolean intact;
+    static const KvmrTableState as_made[KVMR_N_FAMILIES];
+    KvmrRulesetChange          *change;
+    gboolean                    intact;
 
     *lost = FALSE;
     if (!read_intact(self, &intact, error))
@@ -350,30 +420,38 @@ kvmr_nft_prepare(KvmrNft *self, KvmrRuleset *wanted, gboolean *lost, GError **er
     if (!self->applied)
         return prepare_first(self, wanted, lost, error);
     if (intact)
-        return kvmr_ruleset_update(self->applied, wanted);
-    *lost = TRUE;
-    return kvmr_ruleset_replace(wanted);
+        return kvmr_ruleset_update(self->applied, wanted, as_made);
+
+    change = kvmr_ruleset_update(self->applied, wanted, self->states);
+    *lost = !kvmr_ruleset_change_is_empty(change);
+    if (may_repair(self, wanted)) {
+        g_free(change->repair);
+        change->repair = kvmr_ruleset_repair(wanted, self->states);
+    }
+    return change;
 }
 
-/* Remembers how our tables look now. @before: the generation that they were changed from */
+/* Remembers how our tables look now. @before: the generation that they were changed from; @n: by so
+ * many transactions */
 static void
-remember(KvmrNft *self, guint32 before)
+remember(KvmrNft *self, guint32 before, guint n)
 {
     g_autoptr(GError) error = NULL;
     guint32 after, listed;
 
     g_clear_pointer(&self->listing, g_free);
+    g_clear_pointer(&self->good, g_free);
     self->looked = FALSE;
     self->drifted = FALSE;
     if (!kvmr_nfnetlink_read_generation(self->netlink, &after, &error))
         return;
     self->generation = after;
-    if (after != before + 1)
+    if (after != before + n)
         return; /* somebody else changed something too: it may have been ours */
     if (self->scanned && self->scan_generation == before)
         self->scan_generation = after;
 
-    self->listing = list_checksum(self, &error);
+    self->listing = list_checksums(self, &error);
     if (error)
         kvmr_log(KVMR_MESSAGE_NOT_READ, NULL, "%s", error->message);
     if (!self->listing || !kvmr_nfnetlink_read_generation(self->netlink, &listed, &error) ||
@@ -400,16 +478,53 @@ kvmr_nft_find_tables(KvmrNft *self)
     return exists ? KVMR_TABLES_CHANGED : KVMR_TABLES_MISSING;
 }
 
+/* @n: counts the transactions */
+static gboolean
+run_if_any(KvmrNft *self, const char *transaction, guint *n)
+{
+    if (transaction[0] == '\0')
+        return TRUE;
+    if (!run_until_settled(self, transaction, NULL, NULL))
+        return FALSE;
+    *n += 1;
+    return TRUE;
+}
+
+static gboolean
+repair(KvmrNft *self, const char *transaction, guint *n)
+{
+    g_autofree char *listing = NULL;
+
+    if (transaction[0] == '\0' || !run_if_any(self, transaction, n))
+        return FALSE;
+    listing = list_checksums(self, NULL);
+    return g_strcmp0(listing, self->good) == 0;
+}
+
+static gboolean
+change_tables(KvmrNft *self, const KvmrRulesetChange *change, guint *n)
+{
+    if (!run_if_any(self, change->sets, n))
+        return FALSE;
+    kvmr_fault_point("nft.sets");
+    if (run_if_any(self, change->rules, n))
+        return TRUE;
+    (void) run_if_any(self, change->no_sets, n);
+    return FALSE;
+}
+
 gboolean
-kvmr_nft_commit(KvmrNft *self, const char *transaction, KvmrRuleset *wanted, GError **error)
+kvmr_nft_commit(KvmrNft *self, const KvmrRulesetChange *change, KvmrRuleset *wanted, GError **error)
 {
     g_autofree char *whole = NULL;
+    guint            n = 0;
 
-    if (!run_until_settled(self, transaction, NULL, NULL)) {
+    if (!repair(self, change->repair, &n) && !change_tables(self, change, &n)) {
         /* Where a step is refused, the whole may not be. */
         whole = kvmr_ruleset_replace(wanted);
         if (!run_until_settled(self, whole, NULL, error))
             return FALSE;
+        n++;
     }
 
     g_clear_pointer(&self->before, kvmr_ruleset_unref);
@@ -417,7 +532,7 @@ kvmr_nft_commit(KvmrNft *self, const char *transaction, KvmrRuleset *wanted, GEr
     if (self->before)
         g_clear_pointer(&self->found, g_free);
     self->applied = kvmr_ruleset_ref(wanted);
-    remember(self, self->generation);
+    remember(self, self->generation, n);
     return TRUE;
 }
 
@@ -436,7 +551,7 @@ kvmr_nft_revert(KvmrNft *self, gboolean keep, GError **error)
 
     kvmr_ruleset_unref(self->applied);
     self->applied = g_steal_pointer(&self->before);
-    remember(self, self->generation);
+    remember(self, self->generation, 1);
     return TRUE;
 }
 

@@ -32,14 +32,14 @@ void     kvmr_nft_free(KvmrNft *self);
 char *kvmr_nft_get_mark(const KvmrNft *self);
 
 /**
- * kvmr_nft_prepare: the transaction that brings the kernel from what it has to @wanted: the
- * smallest one if our tables are as we left them, else one that replaces them whole
+ * kvmr_nft_prepare: what brings the kernel from what it has to @wanted: the smallest transactions
+ * for tables that are as we left them, others that make those anew that are not
  * @wanted: is kept, by a reference, if the kernel has it
  * @lost: (out): our tables are not (or not known to be) what filters the traffic now: they are
  *   gone, or changed by somebody else
- * Returns: (transfer full): "" if there is nothing to do
  */
-char *kvmr_nft_prepare(KvmrNft *self, KvmrRuleset *wanted, gboolean *lost, GError **error);
+KvmrRulesetChange *
+kvmr_nft_prepare(KvmrNft *self, KvmrRuleset *wanted, gboolean *lost, GError **error);
 
 /** kvmr_nft_look: look at our tables, if somebody changed nftables since the last time. */
 gboolean kvmr_nft_look(KvmrNft *self, GError **error);
@@ -52,8 +52,10 @@ KvmrTables kvmr_nft_find_tables(KvmrNft *self);
  * nothing
  * @wanted: is kept, by a reference
  */
-gboolean
-kvmr_nft_commit(KvmrNft *self, const char *transaction, KvmrRuleset *wanted, GError **error);
+gboolean kvmr_nft_commit(KvmrNft                 *self,
+                         const KvmrRulesetChange *change,
+                         KvmrRuleset             *wanted,
+                         GError                 **error);
 
 /**
  * kvmr_nft_revert: undoes the last kvmr_nft_commit(). Where there were no tables before, nor any

@@ -76,10 +76,51 @@ char *kvmr_ruleset_to_text(const KvmrRuleset *self);
  */
 char *kvmr_ruleset_replace(const KvmrRuleset *self);
 
+/** What is known of a table in the kernel. */
+typedef enum {
+    KVMR_TABLE_AS_MADE, /* as a ruleset says, be it that it is not there */
+    KVMR_TABLE_MISSING,
+    KVMR_TABLE_UNKNOWN, /* anything may be there, or nothing */
+} KvmrTableState;
+
 /**
- * kvmr_ruleset_update: a transaction that turns @from, which the kernel has, into @to
- * Returns: (transfer full): "" if there is nothing to do
+ * KvmrRulesetChange: what leads from one ruleset to another, as transactions; each may be "".
+ *
+ * What rules look up in an interval set must be there before them: since Linux 7.0 (and in stable
+ * kernels that have the change, 6.18 among them) such a set shows what a transaction puts there
+ * only some time after the transaction's rules are in force. In between they would drop what they
+ * are to let through.
  */
-char *kvmr_ruleset_update(const KvmrRuleset *from, const KvmrRuleset *to);
+typedef struct {
+    char *repair;  /* to try before anything else, see kvmr_ruleset_repair() */
+    char *sets;    /* to run first: new interval sets with all that is in them */
+    char *rules;   /* to run then: all else */
+    char *no_sets; /* where @rules is refused: takes @sets back */
+} KvmrRulesetChange;
+
+/**
+ * kvmr_ruleset_update: turns what the kernel has into @to, without a repair
+ * @from: (nullable): what the kernel has in the families that are %KVMR_TABLE_AS_MADE; NULL if
+ * there are none
+ * @states: by family
+ * Returns: (transfer full): with kvmr_ruleset_change_is_empty() if there is nothing to do
+ */
+KvmrRulesetChange *kvmr_ruleset_update(const KvmrRuleset   *from,
+                                       const KvmrRuleset   *to,
+                                       const KvmrTableState states[KVMR_N_FAMILIES]);
+
+/** Returns: (transfer full): one with nothing to do */
+KvmrRulesetChange *kvmr_ruleset_change_new(void);
+gboolean           kvmr_ruleset_change_is_empty(const KvmrRulesetChange *self);
+void               kvmr_ruleset_change_free(KvmrRulesetChange *self);
+
+/**
+ * kvmr_ruleset_repair: a transaction that makes all rules anew in the tables that are
+ * %KVMR_TABLE_UNKNOWN, and leaves what they look up alone: that never shows a packet sets that are
+ * not yet filled. Whether the tables are @self afterwards depends on what was changed in them.
+ * Returns: (transfer full): "" if no table is unknown
+ */
+char *kvmr_ruleset_repair(const KvmrRuleset *self, const KvmrTableState states[KVMR_N_FAMILIES]);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(KvmrRuleset, kvmr_ruleset_unref)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(KvmrRulesetChange, kvmr_ruleset_change_free)

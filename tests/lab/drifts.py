@@ -41,8 +41,8 @@ net.ipv4.neigh.o5s_10g_1.proxy_delay = 80
 # do: called with the CEC and the LPAR. since: see KernelWatch.healed(). spares: addresses whose
 # flows it does not concern. delay: whether proxy_delay is among what it undoes. prepare: called in
 # the same way long before.
-Drift = collections.namedtuple("Drift", "name do since spares delay prepare most by_nm",
-                               defaults=((), (LAN, PEER, INTRANET), False, None, 0, False))
+Drift = collections.namedtuple("Drift", "name do since spares delay prepare by_nm",
+                               defaults=((), (LAN, PEER, INTRANET), False, None, False))
 
 
 def run(*argv):
@@ -129,14 +129,13 @@ OTHERS = {UPLINK: (PEER, INTRANET), HIPERSOCKETS: (LAN, INTRANET), MASQUERADE: (
 # All of these undo something of ours.
 DRIFTS = [
     # Without the NAT chain some packets to the intranet keep the guest's address.
-    Drift("nft flush ruleset", run("nft", "flush", "ruleset"), spares=(LAN, PEER), most=1),
-    Drift("systemctl restart nftables", restart_nftables, spares=(LAN, PEER), most=1),
-    Drift("nft delete table arp kvm_routed", run("nft", "delete", "table", "arp", "kvm_routed"),
-          most=1),
+    Drift("nft flush ruleset", run("nft", "flush", "ruleset"), spares=(LAN, PEER)),
+    Drift("systemctl restart nftables", restart_nftables, spares=(LAN, PEER)),
+    Drift("nft delete table arp kvm_routed", run("nft", "delete", "table", "arp", "kvm_routed")),
     Drift("nft delete table ip kvm_routed", run("nft", "delete", "table", "ip", "kvm_routed"),
-          spares=(LAN, PEER), most=1),
+          spares=(LAN, PEER)),
     Drift("nft flush chain ip kvm_routed forward",
-          run("nft", "flush", "chain", "ip", "kvm_routed", "forward"), most=1),
+          run("nft", "flush", "chain", "ip", "kvm_routed", "forward")),
     Drift("sysctl forwarding=0 of the uplink", sysctl(f"{CONF}/{UPLINK}/forwarding", 0),
           spares=OTHERS[UPLINK]),
     Drift("sysctl proxy_arp=0 of the uplink", sysctl(f"{CONF}/{UPLINK}/proxy_arp", 0)),
