@@ -428,7 +428,10 @@ class Lpar(Host):
             "nft list ruleset": self.run("nft", "list", "ruleset").stdout,
             "ip route": self.run("ip", "-4", "route", "show", "table", "all").stdout,
             "ip rule": self.run("ip", "-4", "rule", "show").stdout,
-            "sysctl net.ipv4": self.run("sysctl", "-a", "--pattern", r"^net\.ipv4\.").stdout,
+            # It fails where an interface vanishes while it reads.
+            "sysctl net.ipv4": self.wait_for(
+                lambda: self.run("sysctl", "-a", "--pattern", r"^net\.ipv4\.").stdout, 10,
+                "sysctl reads all"),
         }
 
     def settled_fingerprint(self, seconds=0.5, timeout=15):

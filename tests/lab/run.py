@@ -29,7 +29,7 @@ WORKERS = 3  # lab tests mostly wait
 LONGEST = ("test_failures.py", "test_faults.py", "test_libvirt.py", "test_firewalld.py")
 FILE_TIMEOUT = 1800  # seconds for a lab test file
 LOG_LINES = 300  # of a failed test
-LAST_LINES = 30  # of its log, once more at the end of everything
+FIRST_LINES, LAST_LINES = 20, 10  # of its log, once more at the end of everything
 SOURCES = ("plugin", "dispatcher", "tests")
 STRICT = ("-Dwarning_level=3", "-Dwerror=true")
 Z = "s390x."  # before the names of tests on a virtual IBM Z
@@ -54,13 +54,10 @@ class Report:
         print(f"{self.WORDS[status]:8}{seconds:7.2f} s  {name}{number}", flush=True)
         if status != "passed":
             self.bad.append((f"{self.WORDS[status]:8} {name}", log))
-            self._show(log, LOG_LINES)
+            self._show(log.rstrip().splitlines()[-LOG_LINES:])
 
     @staticmethod
-    def _show(log, most):
-        lines = log.rstrip().splitlines()
-        if len(lines) > most:
-            lines = ["…", *lines[-most:]]
+    def _show(lines):
         print("".join(f"    | {line}\n" for line in lines), end="", flush=True)
 
     def step(self, name, function, *arguments):
@@ -78,7 +75,10 @@ class Report:
         # Again, where all can be seen together: two thousand lines may lie between them.
         for title, log in self.bad:
             print(title)
-            self._show(log, LAST_LINES)
+            lines = log.strip().splitlines()
+            if len(lines) > FIRST_LINES + LAST_LINES:
+                lines[FIRST_LINES:-LAST_LINES] = ["…"]
+            self._show(lines)
         print("{passed} passed, {failed} failed, {skipped} skipped".format(**self.counts),
               flush=True)
         good = self.counts["passed"] and not self.counts["failed"] and not self.counts["skipped"]
@@ -225,7 +225,8 @@ def build_kind(path):
 def systems(path):
     """Where a test file runs. A line `SYSTEMS = "machine"` says that it is for programs that only
     the machine has, `SYSTEMS = "newest"` that it wants what only the newest NetworkManager has (Open
-    vSwitch, ipv4.forwarding), `SYSTEMS = "z"` that it wants the kernel of the virtual IBM Z, and `SYSTEMS = "all"` that NetworkManager's version matters so much that it runs on another one
+    vSwitch, ipv4.forwarding), `SYSTEMS = "z"` that it wants the kernel of the virtual IBM Z,
+    and `SYSTEMS = "all"` that NetworkManager's version matters so much that it runs on another one
     even without --matrix."""
     said = re.search(r'^SYSTEMS = "(\w+)"$', path.read_text(), re.M)
     return said[1] if said else "matrix"
