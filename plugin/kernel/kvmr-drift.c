@@ -267,8 +267,8 @@ tell_routes(KvmrDrift *self, const KvmrPlan *plan, const GArray *steps, gint64 n
 
         kvmr_log(KVMR_MESSAGE_PUT_BACK,
                  &fields,
-                 ngettext("%u route to a peer through %s was gone, and is there again",
-                          "%u routes to peers through %s were gone, and are there again",
+                 ngettext("%u route through %s was gone, and is there again",
+                          "%u routes through %s were gone, and are there again",
                           GPOINTER_TO_UINT(count)),
                  GPOINTER_TO_UINT(count),
                  name);

@@ -23,6 +23,7 @@
 #define KEY_IFINDEX   "ifindex"
 #define KEY_MADE      "made"
 #define KEY_RAISED    "raised"
+#define KEY_PENDING   "link-pending"
 #define KEY_MTU       "mtu-before"
 #define KEY_ADDRESSES "addresses"
 
@@ -46,7 +47,7 @@ static void
 forget(KvmrGuestLink *self)
 {
     self->ifindex = 0;
-    self->made = self->raised = FALSE;
+    self->made = self->raised = self->pending = FALSE;
     self->mtu = 0;
     g_array_set_size(self->addresses, 0);
 }
@@ -241,6 +242,31 @@ set_mac(KvmrGuestLink     *self,
 }
 
 static gboolean
+find_own(const KvmrGuestLink *self, KvmrAddress4 address, guint *index)
+{
+    for (guint i = 0; i < self->addresses->len; i++) {
+        KvmrAddress4 own = g_array_index(self->addresses, KvmrAddress4, i);
+
+        *index = i;
+        if (own.addr == address.addr && own.plen == address.plen)
+            return TRUE;
+    }
+    return FALSE;
+}
+
+static void
+set_own(KvmrGuestLink *self, KvmrAddress4 address, gboolean own)
+{
+    guint    index;
+    gboolean found = find_own(self, address, &index);
+
+    if (own && !found)
+        g_array_append_val(self->addresses, address);
+    if (!own && found)
+        g_array_remove_index(self->addresses, index);
+}
+
+static gboolean
 wants_address(const KvmrProfile *profile, KvmrAddress4 address)
 {
     for (guint i = 0; i < profile->addresses->len; i++) {
@@ -253,13 +279,15 @@ wants_address(const KvmrProfile *profile, KvmrAddress4 address)
 }
 
 /* Of an earlier version of the profile. They go first: with the first address of a subnet the
- * kernel may drop the others. */
-static void
+ * kernel may drop the others. Returns: whether there were any */
+static gboolean
 drop_addresses(KvmrGuestLink     *self,
                KvmrNlSocket      *socket,
                const KvmrProfile *profile,
                gboolean          *changed)
 {
+    gboolean any = FALSE;
+
     for (guint i = self->addresses->len; i > 0; i--) {
         KvmrAddress4 address = g_array_index(self->addresses, KvmrAddress4, i - 1);
 
@@ -267,26 +295,33 @@ drop_addresses(KvmrGuestLink     *self,
             continue;
         (void) send_address(socket, RTM_DELADDR, 0, self->ifindex, address);
         g_array_remove_index(self->addresses, i - 1);
-        *changed = TRUE;
+        *changed = any = TRUE;
     }
+    return any;
 }
 
+/* @dropped: others went, and with them perhaps some that @snapshot shows: those are put back, but
+ * not ours for that */
 static gboolean
 add_addresses(KvmrGuestLink      *self,
               KvmrNlSocket       *socket,
               const KvmrProfile  *profile,
               const KvmrSnapshot *snapshot,
+              gboolean            dropped,
               gboolean           *changed,
               GError            **error)
 {
     for (guint i = 0; i < profile->addresses->len; i++) {
         KvmrAddress4 address = g_array_index(profile->addresses, KvmrAddress4, i);
+        gboolean     had = has_address(snapshot, self->ifindex, address);
         int          errsv;
 
-        if (has_address(snapshot, self->ifindex, address))
+        if (had && !dropped)
             continue;
         errsv = send_address(
             socket, RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, self->ifindex, address);
+        if (!had)
+            set_own(self, address, errsv == 0);
         if (errsv == EEXIST)
             continue; /* somebody was faster */
         if (errsv != 0) {
@@ -295,7 +330,6 @@ add_addresses(KvmrGuestLink      *self,
 
             return set_refused(what, profile->interface, socket, error);
         }
-        g_array_append_val(self->addresses, address);
         *changed = TRUE;
     }
     return TRUE;
@@ -334,17 +368,19 @@ configure(KvmrGuestLink      *self,
           gboolean           *changed,
           GError            **error)
 {
+    gboolean dropped;
+
     if (!set_mtu(self, socket, profile, link, changed, error) ||
         !set_mac(self, socket, profile, link, changed, error))
         return FALSE;
-    drop_addresses(self, socket, profile, changed);
-    if (!add_addresses(self, socket, profile, snapshot, changed, error))
+    dropped = drop_addresses(self, socket, profile, changed);
+    if (!add_addresses(self, socket, profile, snapshot, dropped, changed, error))
         return FALSE;
     if (link && link->up)
         return TRUE;
-    if (send_flag_up(socket, self->ifindex, TRUE) != 0)
+    self->raised = send_flag_up(socket, self->ifindex, TRUE) == 0;
+    if (!self->raised)
         return set_refused(_("it cannot be set up"), profile->interface, socket, error);
-    self->raised = TRUE;
     *changed = TRUE;
     return TRUE;
 }
@@ -401,6 +437,39 @@ find_or_make(KvmrGuestLink     *self,
 }
 
 gboolean
+kvmr_guest_link_intend(KvmrGuestLink      *self,
+                       const KvmrProfile  *profile,
+                       const KvmrSnapshot *snapshot)
+{
+    const KvmrLink *link = kvmr_snapshot_find_name(snapshot, profile->interface);
+    gboolean        any = FALSE;
+    guint           index;
+
+    if (!link || profile->setting->switch_kind != KVMR_SWITCH_EXISTING)
+        return FALSE;
+    if (link->ifindex != self->ifindex) {
+        forget(self);
+        self->ifindex = link->ifindex;
+    }
+    for (guint i = 0; i < profile->addresses->len; i++) {
+        KvmrAddress4 address = g_array_index(profile->addresses, KvmrAddress4, i);
+
+        if (has_address(snapshot, self->ifindex, address) || find_own(self, address, &index))
+            continue;
+        set_own(self, address, TRUE);
+        any = TRUE;
+    }
+    if (profile->mtu && link->mtu != profile->mtu && !self->mtu) {
+        self->mtu = link->mtu;
+        any = TRUE;
+    }
+    if (!link->up && !self->raised)
+        self->raised = any = TRUE;
+    self->pending = self->pending || any;
+    return any;
+}
+
+gboolean
 kvmr_guest_link_set_up(KvmrGuestLink      *self,
                        const KvmrProfile  *profile,
                        const KvmrSnapshot *snapshot,
@@ -421,8 +490,12 @@ kvmr_guest_link_set_up(KvmrGuestLink      *self,
     socket = kvmr_nl_socket_new(NETLINK_ROUTE, error);
     if (!socket)
         return FALSE;
-    if (find_or_make(self, socket, profile, link, create, changed, &local))
-        return configure(self, socket, profile, link, snapshot, changed, error);
+    if (find_or_make(self, socket, profile, link, create, changed, &local)) {
+        if (!configure(self, socket, profile, link, snapshot, changed, error))
+            return FALSE;
+        self->pending = FALSE;
+        return TRUE;
+    }
     if (!local)
         return TRUE;
     g_propagate_error(error, g_steal_pointer(&local));
@@ -495,6 +568,7 @@ kvmr_guest_link_to_keyfile(const KvmrGuestLink *self, GKeyFile *keyfile, const c
     g_key_file_set_integer(keyfile, group, KEY_IFINDEX, self->ifindex);
     g_key_file_set_boolean(keyfile, group, KEY_MADE, self->made);
     g_key_file_set_boolean(keyfile, group, KEY_RAISED, self->raised);
+    g_key_file_set_boolean(keyfile, group, KEY_PENDING, self->pending);
     g_key_file_set_integer(keyfile, group, KEY_MTU, (int) self->mtu);
     g_key_file_set_string(keyfile, group, KEY_ADDRESSES, addresses->str);
 }
@@ -509,6 +583,7 @@ kvmr_guest_link_from_keyfile(GKeyFile *keyfile, const char *group)
     self->ifindex = MAX(g_key_file_get_integer(keyfile, group, KEY_IFINDEX, NULL), 0);
     self->made = g_key_file_get_boolean(keyfile, group, KEY_MADE, NULL);
     self->raised = g_key_file_get_boolean(keyfile, group, KEY_RAISED, NULL);
+    self->pending = g_key_file_get_boolean(keyfile, group, KEY_PENDING, NULL);
     self->mtu = (guint) MAX(g_key_file_get_integer(keyfile, group, KEY_MTU, NULL), 0);
     for (guint i = 0; addresses[i]; i++) {
         KvmrAddress4 address;

@@ -12,6 +12,7 @@
  * @raised: it was down
  * @mtu: what it had before, in bytes; 0: it has that still
  * @addresses: of #KvmrAddress4: those that it did not have
+ * @pending: what is said here is intended, and may not be done yet
  */
 typedef struct {
     int      ifindex;
@@ -19,10 +20,20 @@ typedef struct {
     gboolean raised;
     guint    mtu;
     GArray  *addresses;
+    gboolean pending;
 } KvmrGuestLink;
 
 KvmrGuestLink *kvmr_guest_link_new(void);
 void           kvmr_guest_link_free(KvmrGuestLink *self);
+
+/**
+ * kvmr_guest_link_intend: takes down what kvmr_guest_link_set_up() will do to an interface of
+ * others (switch=existing), so that it can be on file before it is done Returns: whether that is
+ * anything
+ */
+gboolean kvmr_guest_link_intend(KvmrGuestLink      *self,
+                                const KvmrProfile  *profile,
+                                const KvmrSnapshot *snapshot);
 
 /**
  * kvmr_guest_link_set_up: makes the guest interface what @profile says; what is so already is left

@@ -32,7 +32,7 @@ add(const KvmrCheck *context, const char *interface, char *message, char *hint)
 static void
 check_values(const KvmrCheck *context, const KvmrLink *link, guint role)
 {
-    const char *guest = context->network->network->profile->interface;
+    g_autofree char *reapply = kvmr_network_say_reapply(context->network->network);
     g_autoptr(GString) keys = g_string_new(NULL);
 
     for (int key = 0; key < KVMR_N_VALUES; key++) {
@@ -49,16 +49,41 @@ check_values(const KvmrCheck *context, const KvmrLink *link, guint role)
                         keys->str,
                         link->name),
         g_strdup_printf(_("find out who does it, such as a script, a file in /etc/sysctl.d, or "
-                          "ipv4.forwarding in a profile of NetworkManager, and end that; then "
-                          "nmcli device reapply %s, or wait: it is tried again at times"),
-                        guest));
+                          "ipv4.forwarding in a profile of NetworkManager, and end that; then %s, "
+                          "or wait: it is tried again at times"),
+                        reapply));
+}
+
+/* @subnet: that of the first of @n routes */
+static void
+add_routes(const KvmrCheck *context, const char *interface, KvmrPrefix4 subnet, guint n)
+{
+    g_autofree char *reapply = kvmr_network_say_reapply(context->network->network);
+    char             text[KVMR_PREFIX4_TEXT];
+
+    if (n == 0)
+        return;
+    kvmr_prefix4_print(subnet, text);
+    add(context,
+        interface,
+        g_strdup_printf(ngettext("somebody else deletes the route to %s through %s again and "
+                                 "again (%u route in all), as soon as kvm-routed has put it back",
+                                 "somebody else deletes the route to %s and more through %s again "
+                                 "and again (%u routes in all), as soon as kvm-routed has put "
+                                 "them back",
+                                 n),
+                        text,
+                        interface,
+                        n),
+        g_strdup_printf(_("find out who does it, such as a script or a routing daemon, and end "
+                          "that; then %s, or wait: it is tried again at times"),
+                        reapply));
 }
 
 static void
 check_routes(const KvmrCheck *context, const KvmrPlanLink *link)
 {
-    const char *guest = context->network->network->profile->interface;
-    char        subnet[KVMR_PREFIX4_TEXT] = "";
+    KvmrPrefix4 first = {0};
     guint       n = 0;
 
     for (guint i = 0; i < context->network->peers->len; i++) {
@@ -67,33 +92,40 @@ check_routes(const KvmrCheck *context, const KvmrPlanLink *link)
         if (!peer->given_up || peer->ifindex != link->link->ifindex)
             continue;
         if (n++ == 0)
-            kvmr_prefix4_print(peer->peer.subnet, subnet);
+            first = peer->peer.subnet;
     }
-    if (n == 0)
-        return;
-    add(context,
-        link->name,
-        g_strdup_printf(ngettext("somebody else deletes the route to %s through %s again and "
-                                 "again (%u route in all), as soon as kvm-routed has put it back",
-                                 "somebody else deletes the route to %s and more through %s again "
-                                 "and again (%u routes in all), as soon as kvm-routed has put "
-                                 "them back",
-                                 n),
-                        subnet,
-                        link->name,
-                        n),
-        g_strdup_printf(_("find out who does it, such as a script or a routing daemon, and end "
-                          "that; then nmcli device reapply %s, or wait: it is tried again at "
-                          "times"),
-                        guest));
+    add_routes(context, link->name, first, n);
+}
+
+/* Those through guests are ours where NetworkManager has no part in the network. */
+static void
+check_guest_routes(const KvmrCheck *context, const KvmrLink *guest)
+{
+    const KvmrNetwork *network = context->network->network;
+    KvmrPrefix4        first = {0};
+    guint              n = 0;
+
+    for (guint i = 0; network->alone && i < network->profile->guest_routes->len; i++) {
+        const KvmrGuestRoute *route = &g_array_index(
+            network->profile->guest_routes, KvmrGuestRoute, i);
+
+        if (!kvmr_snapshot_is_given_up(context->snapshot, route->subnet, guest->ifindex))
+            continue;
+        if (n++ == 0)
+            first = route->subnet;
+    }
+    add_routes(context, guest->name, first, n);
 }
 
 /* Without the tables nothing may be routed, whoever allows it. */
 static void
 check_tables(const KvmrCheck *context)
 {
+    g_autofree char *reapply = NULL;
+
     if (!context->snapshot->tables_given_up)
         return;
+    reapply = kvmr_network_say_reapply(context->network->network);
     kvmr_check_add(context,
                    "fight",
                    KVMR_SEVERITY_ERROR,
@@ -102,9 +134,8 @@ check_tables(const KvmrCheck *context)
                               "and again, as soon as kvm-routed has put them back; without them "
                               "nothing is routed")),
                    g_strdup_printf(_("\"nft monitor\" names the process that does it: end that; "
-                                     "then nmcli device reapply %s, or wait: it is tried again at "
-                                     "times"),
-                                   context->network->network->profile->interface));
+                                     "then %s, or wait: it is tried again at times"),
+                                   reapply));
 }
 
 void
@@ -114,8 +145,10 @@ kvmr_check_fight(const KvmrCheck *context)
                                                     context->network->network->profile->interface);
 
     check_tables(context);
-    if (guest)
+    if (guest) {
         check_values(context, guest, ROLE_GUEST);
+        check_guest_routes(context, guest);
+    }
     for (guint i = 0; i < context->network->links->len; i++) {
         const KvmrPlanLink *link = kvmr_check_nth_link(context, i);
 

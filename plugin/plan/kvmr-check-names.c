@@ -25,9 +25,12 @@ check_guest_interface(const KvmrCheck *context)
         g_strdup_printf(_("there is an interface %s already, which is %s and no bridge"),
                         profile->interface,
                         kind),
-        g_strdup_printf(_("nmcli connection modify %s connection.interface-name NAME, one "
-                          "that is free; or remove the interface that has it"),
-                        profile->uuid));
+        context->network->network->alone
+            ? g_strdup(_("give the file another connection.interface-name, one that is free; or "
+                         "remove the interface that has it"))
+            : g_strdup_printf(_("nmcli connection modify %s connection.interface-name NAME, one "
+                                "that is free; or remove the interface that has it"),
+                              profile->uuid));
 }
 
 /* Returns: whether a network that is up, or asked about, is called @id */

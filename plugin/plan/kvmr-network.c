@@ -103,6 +103,14 @@ kvmr_network_unref(KvmrNetwork *self)
     g_free(self);
 }
 
+char *
+kvmr_network_say_reapply(const KvmrNetwork *self)
+{
+    if (self->alone)
+        return g_strdup_printf("kvm-routedctl up %s", self->profile->uuid);
+    return g_strdup_printf("nmcli device reapply %s", self->profile->interface);
+}
+
 /* Adds @subnet unless one in @subnets holds it, and drops those that it holds. */
 static void
 add_subnet(GArray *subnets, KvmrPrefix4 subnet)

@@ -55,6 +55,12 @@ void         kvmr_network_unref(KvmrNetwork *self);
 GArray *kvmr_network_guest_subnets(const KvmrNetwork *self);
 
 /**
+ * kvmr_network_say_reapply: what to type to have a network that is up applied anew
+ * Returns: (transfer full): a shell command
+ */
+char *kvmr_network_say_reapply(const KvmrNetwork *self);
+
+/**
  * Networks as a keyfile (one group each), and back: the service's memory over a restart.
  * from_keyfile() passes over groups that do not parse; they are no longer known then.
  * Returns: (transfer full) / (transfer full) (element-type KvmrNetwork)

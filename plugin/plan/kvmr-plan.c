@@ -70,18 +70,6 @@ find_gateway_link(const KvmrPlanNetwork *self, guint32 gateway, const KvmrSnapsh
     return NULL;
 }
 
-static gboolean
-is_given_up(const KvmrPlanPeer *peer, const KvmrSnapshot *snapshot)
-{
-    for (guint i = 0; i < snapshot->given_up_routes->len; i++) {
-        const KvmrRoute *route = &g_array_index(snapshot->given_up_routes, KvmrRoute, i);
-
-        if (route->ifindex == peer->ifindex && kvmr_prefix4_equal(route->dst, peer->peer.subnet))
-            return TRUE;
-    }
-    return FALSE;
-}
-
 static void
 resolve_peers(KvmrPlanNetwork *self, const KvmrSnapshot *snapshot)
 {
@@ -94,7 +82,8 @@ resolve_peers(KvmrPlanNetwork *self, const KvmrSnapshot *snapshot)
         if (link) {
             planned.ifname = link->name;
             planned.ifindex = link->link->ifindex;
-            planned.given_up = is_given_up(&planned, snapshot);
+            planned.given_up = kvmr_snapshot_is_given_up(
+                snapshot, planned.peer.subnet, planned.ifindex);
         }
         g_array_append_val(self->peers, planned);
     }
@@ -182,16 +171,15 @@ decide(KvmrPlanNetwork *self, const KvmrSnapshot *snapshot)
 
     /* They are set one after the other; what is there works meanwhile. */
     if (addresses < profile->addresses->len) {
+        g_autofree char *reapply = kvmr_network_say_reapply(self->network);
+
         set_state(self,
                   KVMR_STATE_ACTIVATING,
                   TRUE,
-                  g_strdup_printf(self->network->alone
-                                      ? _("guest interface %s lacks an address of its profile; if "
-                                          "it stays so: kvm-routedctl up %s")
-                                      : _("guest interface %s lacks an address of its profile; if "
-                                          "it stays so: nmcli device reapply %s"),
+                  g_strdup_printf(_("guest interface %s lacks an address of its profile; if it "
+                                    "stays so: %s"),
                                   profile->interface,
-                                  profile->interface));
+                                  reapply));
         return;
     }
     finding = first_finding(self, FALSE);
@@ -295,7 +283,8 @@ plan_guest_routes(KvmrPlan *self, const KvmrPlanNetwork *network, const KvmrSnap
                   .protocol = KVMR_ROUTE_PROTOCOL,
         };
 
-        g_array_append_val(self->routes, route);
+        if (!kvmr_snapshot_is_given_up(snapshot, route.dst, route.ifindex))
+            g_array_append_val(self->routes, route);
     }
 }
 

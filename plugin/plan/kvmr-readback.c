@@ -11,9 +11,11 @@
 static char *
 reapply_hint(const KvmrPlanNetwork *planned)
 {
-    return g_strdup_printf(_("the service puts it back when it is told of it, or by nmcli device "
-                             "reapply %s; journalctl -u nm-kvm-routed says why it has not"),
-                           planned->network->profile->interface);
+    g_autofree char *reapply = kvmr_network_say_reapply(planned->network);
+
+    return g_strdup_printf(_("the service puts it back when it is told of it, or by %s; journalctl "
+                             "-u nm-kvm-routed says why it has not"),
+                           reapply);
 }
 
 static void

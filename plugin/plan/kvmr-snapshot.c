@@ -85,6 +85,18 @@ kvmr_snapshot_find_name(const KvmrSnapshot *self, const char *name)
     return NULL;
 }
 
+gboolean
+kvmr_snapshot_is_given_up(const KvmrSnapshot *self, KvmrPrefix4 dst, int ifindex)
+{
+    for (guint i = 0; i < self->given_up_routes->len; i++) {
+        const KvmrRoute *route = &g_array_index(self->given_up_routes, KvmrRoute, i);
+
+        if (route->ifindex == ifindex && kvmr_prefix4_equal(route->dst, dst))
+            return TRUE;
+    }
+    return FALSE;
+}
+
 KvmrLink *
 kvmr_snapshot_find_index(const KvmrSnapshot *self, int ifindex)
 {

@@ -154,8 +154,8 @@ typedef enum {
  * @conflicts: of #KvmrConflict: those that live probes found and that stand; sorted by the order of
  *   its members
  * @silent: of #KvmrNeighbourId: gateways of peers that did not answer ARP when last asked
- * @given_up_routes: of #KvmrRoute, only destination and link: to peers, and somebody else deletes
- *   them as soon as they are set: they are left alone
+ * @given_up_routes: of #KvmrRoute, only destination and link: somebody else deletes them as soon as
+ *   they are set: they are left alone
  * @tables_given_up: somebody else removes or changes our tables as soon as they are there
  * @all_forwarding: net.ipv4.conf.all.forwarding: somebody made the whole host a router
  * @all_rp_filter: net.ipv4.conf.all.rp_filter
@@ -197,6 +197,9 @@ KvmrLink *kvmr_snapshot_add_link(KvmrSnapshot *self, int ifindex, const char *na
 /** Returns: (transfer none) (nullable) */
 KvmrLink *kvmr_snapshot_find_name(const KvmrSnapshot *self, const char *name);
 KvmrLink *kvmr_snapshot_find_index(const KvmrSnapshot *self, int ifindex);
+
+/** Whether the route to @dst through @ifindex is one of @given_up_routes. */
+gboolean kvmr_snapshot_is_given_up(const KvmrSnapshot *self, KvmrPrefix4 dst, int ifindex);
 
 /** Whether @addr is one of this host's, on whatever link. */
 gboolean kvmr_snapshot_is_own(const KvmrSnapshot *self, guint32 addr);

@@ -23,7 +23,7 @@ on_notify_refreshed(GObject *source, GAsyncResult *result, gpointer user_data)
     const char               *uuid;
     KvmrDBusKvmRoutedNetwork *network;
 
-    kvmr_source_refresh_finish(KVMR_SOURCE(source), result);
+    (void) kvmr_source_refresh_finish(KVMR_SOURCE(source), result, NULL);
     kvmr_service_reconcile(self);
 
     g_variant_get(
@@ -88,13 +88,16 @@ on_reapply_refreshed(GObject *source, GAsyncResult *result, gpointer user_data)
     KvmrService              *self = call->self;
     KvmrDBusKvmRoutedNetwork *network;
     const char               *uuid;
+    g_autoptr(GError) error = NULL;
+    gboolean refreshed = kvmr_source_refresh_finish(KVMR_SOURCE(source), result, &error);
 
-    kvmr_source_refresh_finish(KVMR_SOURCE(source), result);
     kvmr_service_reconcile(self);
 
     g_variant_get(g_dbus_method_invocation_get_parameters(call->invocation), "(&s)", &uuid);
     network = kvmr_service_find_network(self, uuid);
-    if (network && strcmp(kvmr_dbus_kvm_routed_network_get_state(network), "failed") != 0)
+    if (!refreshed)
+        g_dbus_method_invocation_return_gerror(call->invocation, error);
+    else if (network && strcmp(kvmr_dbus_kvm_routed_network_get_state(network), "failed") != 0)
         kvmr_dbus_kvm_routed_complete_reapply(self->skeleton, call->invocation);
     else
         g_dbus_method_invocation_return_error(

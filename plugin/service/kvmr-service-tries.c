@@ -90,7 +90,7 @@ on_done_refreshed(GObject *source, GAsyncResult *result, gpointer user_data)
     Call        *call = user_data;
     KvmrService *self = call->self;
 
-    kvmr_source_refresh_finish(KVMR_SOURCE(source), result);
+    (void) kvmr_source_refresh_finish(KVMR_SOURCE(source), result, NULL);
     kvmr_service_reconcile(self);
     kvmr_tries_settle(self->tries, call->subject->name);
     kvmr_service_judge_tries(self);

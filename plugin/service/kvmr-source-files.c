@@ -180,6 +180,15 @@ verify_place(const KvmrSourceFiles *self, const KvmrProfile *profile, GError **e
     return TRUE;
 }
 
+/* The interface of others is changed only where it is on file what has to go again. */
+static gboolean
+intend(KvmrSourceFiles *self, KvmrFileNetwork *active, const KvmrSnapshot *snapshot, GError **error)
+{
+    if (!kvmr_guest_link_intend(active->link, active->network->profile, snapshot))
+        return TRUE;
+    return kvmr_file_networks_save(self->networks, error);
+}
+
 /* @adopted: (out): whether its guest interface was there before */
 static gboolean
 set_up(KvmrSourceFiles *self, KvmrFileNetwork *active, gboolean *adopted, GError **error)
@@ -190,7 +199,8 @@ set_up(KvmrSourceFiles *self, KvmrFileNetwork *active, gboolean *adopted, GError
     if (!snapshot)
         return FALSE;
     *adopted = kvmr_snapshot_find_name(snapshot, profile->interface) != NULL;
-    return kvmr_guest_link_set_up(active->link, profile, snapshot, TRUE, NULL, error);
+    return intend(self, active, snapshot, error) &&
+           kvmr_guest_link_set_up(active->link, profile, snapshot, TRUE, NULL, error);
 }
 
 /* A network that could not come up leaves nothing; but a bridge that was there has guests. */
@@ -295,6 +305,22 @@ kvmr_source_files_is_ending(KvmrSourceFiles *self, const char *uuid)
     return kvmr_file_networks_is_ending(self->networks, uuid);
 }
 
+/* A file that nobody can read any more is known by its name. */
+static gboolean
+up_again(KvmrSourceFiles *self, const KvmrFileNetwork *active, GError **error)
+{
+    g_autofree char *uuid = NULL;
+    g_autoptr(GError) local = NULL;
+
+    if (kvmr_source_files_up(self, active->network->profile->uuid, &uuid, &local))
+        return TRUE;
+    if (!active->name || !g_error_matches(local, KVMR_ERROR, KVMR_ERROR_NOT_FOUND)) {
+        g_propagate_error(error, g_steal_pointer(&local));
+        return FALSE;
+    }
+    return kvmr_source_files_up(self, active->name, &uuid, error);
+}
+
 static void
 refresh_async(KvmrSource         *source,
               const char         *action,
@@ -306,13 +332,15 @@ refresh_async(KvmrSource         *source,
     KvmrSourceFiles *self = KVMR_SOURCE_FILES(source);
     g_autoptr(GTask) task = g_task_new(self, NULL, callback, user_data);
     g_autoptr(GError) error = NULL;
-    g_autofree char *same = NULL;
     KvmrFileNetwork *active = kvmr_file_networks_find_uuid(self->networks, uuid);
 
-    if (active && strcmp(action, "reapply") == 0 &&
-        !kvmr_source_files_up(self, uuid, &same, &error))
-        kvmr_file_network_complain(active, error);
-    g_task_return_boolean(task, TRUE);
+    if (!active || strcmp(action, "reapply") != 0 || up_again(self, active, &error)) {
+        g_task_return_boolean(task, TRUE);
+        return;
+    }
+    kvmr_file_network_complain(active, error);
+    g_prefix_error(&error, _("network %s runs as before: "), active->network->profile->id);
+    g_task_return_error(task, g_steal_pointer(&error));
 }
 
 static KvmrNetwork *
@@ -397,7 +425,8 @@ is_to_be_set_up(KvmrSourceFiles *self, KvmrFileNetwork *active, const KvmrSnapsh
 
     if (active->network->profile->setting->switch_kind != KVMR_SWITCH_EXISTING)
         return TRUE;
-    if (!link || (link->ifindex == active->link->ifindex && !active->failed))
+    if (!link ||
+        (link->ifindex == active->link->ifindex && !active->failed && !active->link->pending))
         return FALSE;
     if (link->ifindex == active->fresh)
         return active->grace_id == 0;
@@ -413,7 +442,7 @@ static gboolean
 settle(KvmrSource *source, const KvmrSnapshot *snapshot)
 {
     KvmrSourceFiles *self = KVMR_SOURCE_FILES(source);
-    gboolean         changed = FALSE;
+    gboolean         changed = FALSE, save = FALSE;
 
     for (guint i = self->networks->active->len; i > 0; i--) {
         KvmrFileNetwork *active = self->networks->active->pdata[i - 1];
@@ -427,15 +456,18 @@ settle(KvmrSource *source, const KvmrSnapshot *snapshot)
         }
         if (!is_to_be_set_up(self, active, snapshot))
             continue;
-        active->failed = !kvmr_guest_link_set_up(
-            active->link, active->network->profile, snapshot, FALSE, &touched, &error);
+        save = save || active->network->profile->setting->switch_kind == KVMR_SWITCH_EXISTING;
+        active->failed =
+            !intend(self, active, snapshot, &error) ||
+            !kvmr_guest_link_set_up(
+                active->link, active->network->profile, snapshot, FALSE, &touched, &error);
         if (!active->failed)
             g_clear_pointer(&active->complaint, g_free);
         else
             kvmr_file_network_complain(active, error);
         changed = changed || touched;
     }
-    if (changed)
+    if (changed || save)
         kvmr_file_networks_save_or_log(self->networks);
     return changed;
 }
@@ -459,6 +491,27 @@ applied(KvmrSource *source)
     kvmr_file_networks_save_or_log(self->networks);
 }
 
+/* Its guest interface is the other's too by now. */
+static void
+yield(KvmrSource *source, const KvmrNetwork *network)
+{
+    KvmrSourceFiles   *self = KVMR_SOURCE_FILES(source);
+    const KvmrProfile *profile = network->profile;
+    KvmrFileNetwork   *active = kvmr_file_networks_find_uuid(self->networks, profile->uuid);
+
+    if (!active)
+        return;
+    kvmr_log(KVMR_MESSAGE_GUEST_LINK,
+             KVMR_FILE_NETWORK_FIELDS(active),
+             _("network %s: NetworkManager has it up now as a connection, and its guest interface "
+               "%s with it; nmcli connection down %s takes it down"),
+             profile->id,
+             profile->interface,
+             profile->uuid);
+    g_ptr_array_remove(self->networks->active, active);
+    kvmr_file_networks_save_or_log(self->networks);
+}
+
 static void
 kvmr_source_files_iface_init(KvmrSourceInterface *iface)
 {
@@ -470,6 +523,7 @@ kvmr_source_files_iface_init(KvmrSourceInterface *iface)
     iface->get_profiles = get_profiles;
     iface->settle = settle;
     iface->applied = applied;
+    iface->yield = yield;
 }
 
 static void

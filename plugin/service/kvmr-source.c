@@ -40,11 +40,11 @@ kvmr_source_refresh_async(KvmrSource         *self,
     KVMR_SOURCE_GET_IFACE(self)->refresh_async(self, action, interface, uuid, callback, user_data);
 }
 
-void
-kvmr_source_refresh_finish(KvmrSource *self, GAsyncResult *result)
+gboolean
+kvmr_source_refresh_finish(KvmrSource *self, GAsyncResult *result, GError **error)
 {
-    g_return_if_fail(g_task_is_valid(result, self));
-    (void) g_task_propagate_boolean(G_TASK(result), NULL);
+    g_return_val_if_fail(g_task_is_valid(result, self), FALSE);
+    return g_task_propagate_boolean(G_TASK(result), error);
 }
 
 KvmrNetwork *
@@ -90,6 +90,15 @@ kvmr_source_applied(KvmrSource *self)
 
     if (iface->applied)
         iface->applied(self);
+}
+
+void
+kvmr_source_yield(KvmrSource *self, const KvmrNetwork *network)
+{
+    const KvmrSourceInterface *iface = KVMR_SOURCE_GET_IFACE(self);
+
+    if (iface->yield)
+        iface->yield(self, network);
 }
 
 void

@@ -35,6 +35,7 @@ struct _KvmrSourceInterface {
     /* NULL: nothing to do */
     gboolean (*settle)(KvmrSource *self, const KvmrSnapshot *snapshot);
     void (*applied)(KvmrSource *self);
+    void (*yield)(KvmrSource *self, const KvmrNetwork *network);
 };
 
 /**
@@ -61,7 +62,12 @@ void kvmr_source_refresh_async(KvmrSource         *self,
                                const char         *uuid,
                                GAsyncReadyCallback callback,
                                gpointer            user_data);
-void kvmr_source_refresh_finish(KvmrSource *self, GAsyncResult *result);
+
+/**
+ * kvmr_source_refresh_finish:
+ * @error: why what the event asked for was refused; what ran before, runs on
+ */
+gboolean kvmr_source_refresh_finish(KvmrSource *self, GAsyncResult *result, GError **error);
 
 /**
  * kvmr_source_lookup: a stored kvm-routed profile, up or not
@@ -102,6 +108,12 @@ gboolean kvmr_source_settle(KvmrSource *self, const KvmrSnapshot *snapshot);
 /** kvmr_source_applied: nothing is routed any more that is not in get_networks(): what it needed
  * can go. */
 void kvmr_source_applied(KvmrSource *self);
+
+/**
+ * kvmr_source_yield: leave a network to another source, which has it now
+ * @network: the other's
+ */
+void kvmr_source_yield(KvmrSource *self, const KvmrNetwork *network);
 
 /** For implementations: emits "changed". */
 void kvmr_source_emit_changed(KvmrSource *self);

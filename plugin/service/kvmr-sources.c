@@ -72,14 +72,34 @@ is_settled(KvmrSource *source)
     return kvmr_source_is_settled(self->sources[0]) && kvmr_source_is_settled(self->sources[1]);
 }
 
+/** What a refresh of both still waits for. */
+typedef struct {
+    guint   waits;
+    GError *error; /* the first one */
+} Refresh;
+
+static void
+refresh_free(gpointer data)
+{
+    Refresh *refresh = data;
+
+    g_clear_error(&refresh->error);
+    g_free(refresh);
+}
+
 static void
 on_refreshed(GObject *source, GAsyncResult *result, gpointer user_data)
 {
     g_autoptr(GTask) task = user_data;
-    guint *waits = g_task_get_task_data(task);
+    Refresh *refresh = g_task_get_task_data(task);
 
-    kvmr_source_refresh_finish(KVMR_SOURCE(source), result);
-    if (--*waits == 0)
+    (void) kvmr_source_refresh_finish(
+        KVMR_SOURCE(source), result, refresh->error ? NULL : &refresh->error);
+    if (--refresh->waits > 0)
+        return;
+    if (refresh->error)
+        g_task_return_error(task, g_steal_pointer(&refresh->error));
+    else
         g_task_return_boolean(task, TRUE);
 }
 
@@ -93,13 +113,24 @@ refresh_async(KvmrSource         *source,
 {
     KvmrSources *self = KVMR_SOURCES(source);
     g_autoptr(GTask) task = g_task_new(self, NULL, callback, user_data);
-    guint *waits = g_new(guint, 1);
+    Refresh *refresh = g_new0(Refresh, 1);
 
-    *waits = N_SOURCES;
-    g_task_set_task_data(task, waits, g_free);
+    refresh->waits = N_SOURCES;
+    g_task_set_task_data(task, refresh, refresh_free);
     for (guint i = 0; i < N_SOURCES; i++)
         kvmr_source_refresh_async(
             self->sources[i], action, interface, uuid, on_refreshed, g_object_ref(task));
+}
+
+/* The first one may come to have a network only after the second has it up: NetworkManager starts
+ * later, say, and has its profile too. */
+static void
+leave_to_first(KvmrSources *self)
+{
+    g_autoptr(GPtrArray) networks = kvmr_source_get_networks(self->sources[0]);
+
+    for (guint i = 0; i < networks->len; i++)
+        kvmr_source_yield(self->sources[1], networks->pdata[i]);
 }
 
 /* That of @second is not to hide what the first one says of a profile that it has. */
@@ -155,6 +186,7 @@ settle(KvmrSource *source, const KvmrSnapshot *snapshot)
     KvmrSources *self = KVMR_SOURCES(source);
     gboolean     changed = FALSE;
 
+    leave_to_first(self);
     for (guint i = 0; i < N_SOURCES; i++)
         changed = kvmr_source_settle(self->sources[i], snapshot) || changed;
     return changed;

@@ -175,12 +175,35 @@ class StoppedNetworkManager(ExistingCase):
         self.ctl("up", NAME)
         self.wait_routed()
         self.lpar.start_nm()
+        self.addCleanup(self.lpar.stop_nm)
         self.lpar.connected()
         self.assertEqual(self.lpar.service_state(NAME), "active")
         self.assert_reaches(self.guest, LAN, server="lanserver")
         self.ctl("down", NAME)
         self.assertFalse(self.lpar.link(SWITCH))
-        self.lpar.stop_nm()
+
+
+    def test_it_starts_and_takes_the_network_over(self):
+        """It has the same profile, and that is brought up: from then on it is its network."""
+        before = self.lpar.settled_fingerprint()
+        self.ctl("up", NAME)
+        self.wait_routed()
+        self.lpar.start_nm()
+        self.addCleanup(self.lpar.stop_nm)
+        self.lpar.connected()
+        self.lpar.load_profile(self.lpar.profile(NAME), NAME)
+        self.addCleanup(self.lpar.delete_profile, NAME)
+        self.lpar.nmcli("connection", "up", UUID)
+        self.lpar.wait_for(lambda: f"network {NAME}: NetworkManager has it up now"
+                           in self.lpar.logs["dbus"].read_text(), 10, "that is logged")
+        self.wait_routed()
+        done = self.ctl("down", NAME, check=False)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("nmcli connection down", done.stderr)
+        self.lpar.nmcli("connection", "down", UUID)
+        self.lpar.wait_for(lambda: not self.lpar.networks(), 10, "no network", interval=0.1)
+        self.lpar.sh(f"ip link del {SWITCH} 2>/dev/null || true")
+        self.assertEqual(self.lpar.settled_fingerprint(), before)
 
 
 class MissingModule(ExistingCase):

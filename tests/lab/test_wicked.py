@@ -166,6 +166,18 @@ class UpAndDown(WickedCase):
                       "--method", f"{BUS_NAME}.Reapply", UUID)
         self.assertEqual(len(self.lpar.network(NAME)["links"]), 3)
 
+    def test_reapply_of_a_refused_file(self):
+        """The caller learns why, and what runs goes on as it did."""
+        self.up()
+        before = self.lpar.settled_fingerprint()
+        self.write(("uplinks=", "uplinks=../x,"))
+        done = self.lpar.run("gdbus", "call", "--system", "--dest", BUS_NAME, "--object-path",
+                             OBJECT, "--method", f"{BUS_NAME}.Reapply", UUID, check=False)
+        self.assertNotEqual(done.returncode, 0)
+        self.assertRegex(done.stderr, r"network guests11 runs as before: .*uplinks.*\.\./x")
+        self.assertEqual(self.lpar.service_state(NAME), "active")
+        self.assertEqual(self.lpar.settled_fingerprint(), before)
+
     def test_degraded_is_up(self):
         self.lpar.ip_batch(["link set hs56k_0 down"])
         self.addCleanup(self.lpar.ip_batch, ["link set hs56k_0 up"])

@@ -281,6 +281,84 @@ test_existing_without_an_mtu_any_more(Fixture *fixture, gconstpointer data)
     assert_addresses(fixture, "10.136.11.254/24");
 }
 
+static gboolean
+intend(Fixture *fixture)
+{
+    g_autoptr(KvmrSnapshot) snapshot = kernel_snapshot(fixture->host);
+
+    return kvmr_guest_link_intend(fixture->link, fixture->profile, snapshot);
+}
+
+/* What was on file before it was done is taken back, done or not. */
+static void
+test_existing_killed_before(Fixture *fixture, gconstpointer data)
+{
+    g_assert_false(intend(fixture));
+    (void) kernel_add_bridge("br-ex");
+    kernel_set_up("br-ex", FALSE);
+    kernel_add_address("br-ex", "10.137.11.254/24");
+    g_assert_true(intend(fixture));
+    g_assert_false(intend(fixture));
+    restart(fixture);
+    g_assert_true(fixture->link->pending);
+    take_back(fixture);
+    assert_link(fixture, 1500, FALSE);
+    assert_addresses(fixture, "10.137.11.254/24");
+}
+
+static void
+test_existing_killed_after(Fixture *fixture, gconstpointer data)
+{
+    KvmrGuestLink *before;
+
+    (void) kernel_add_bridge("br-ex");
+    kernel_set_up("br-ex", FALSE);
+    g_assert_true(intend(fixture));
+    restart(fixture);
+    before = g_steal_pointer(&fixture->link);
+    fixture->link = kvmr_guest_link_new();
+    g_assert_true(make(fixture, FALSE));
+    kvmr_guest_link_free(g_steal_pointer(&fixture->link));
+    fixture->link = before;
+    g_assert_false(make(fixture, FALSE));
+    g_assert_false(fixture->link->pending);
+    take_back(fixture);
+    assert_link(fixture, 1500, FALSE);
+    assert_addresses(fixture, "");
+}
+
+/* Somebody sets an address between the look and ours: then it is theirs. */
+static void
+test_existing_somebody_is_faster(Fixture *fixture, gconstpointer data)
+{
+    g_autoptr(KvmrSnapshot) snapshot = NULL;
+    g_autoptr(GError) error = NULL;
+
+    (void) kernel_add_bridge("br-ex");
+    snapshot = kernel_snapshot(fixture->host);
+    g_assert_true(kvmr_guest_link_intend(fixture->link, fixture->profile, snapshot));
+    kernel_add_address("br-ex", "10.136.11.254/24");
+    (void) kvmr_guest_link_set_up(fixture->link, fixture->profile, snapshot, FALSE, NULL, &error);
+    g_assert_no_error(error);
+    assert_addresses(fixture, "10.136.11.254/24 10.137.11.254/24");
+    take_back(fixture);
+    assert_addresses(fixture, "10.136.11.254/24");
+}
+
+/* With the first address of a subnet the kernel drops the others of that subnet. */
+static void
+test_existing_secondaries(Fixture *fixture, gconstpointer data)
+{
+    (void) kernel_add_bridge("br-ex");
+    g_assert_true(make(fixture, FALSE));
+    kernel_add_address("br-ex", "10.136.11.253/24");
+    change(fixture, "[kvm-routed]\nswitch=existing\n[ipv4]\naddress1=10.136.11.253/24\n");
+    g_assert_true(make(fixture, FALSE));
+    assert_addresses(fixture, "10.136.11.253/24");
+    take_back(fixture);
+    assert_addresses(fixture, "10.136.11.253/24");
+}
+
 int
 main(int argc, char **argv)
 {
@@ -303,6 +381,10 @@ main(int argc, char **argv)
         {"/guest-link/existing/missing", existing, test_existing_is_waited_for},
         {"/guest-link/existing/as-before", existing, test_existing_is_as_before},
         {"/guest-link/existing/back", existing, test_existing_comes_back},
+        {"/guest-link/existing/killed-before", existing, test_existing_killed_before},
+        {"/guest-link/existing/killed-after", existing, test_existing_killed_after},
+        {"/guest-link/existing/faster", existing, test_existing_somebody_is_faster},
+        {"/guest-link/existing/secondaries", existing, test_existing_secondaries},
         {"/guest-link/existing/mtu", existing, test_existing_without_an_mtu_any_more},
     };
 

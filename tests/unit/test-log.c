@@ -277,7 +277,7 @@ test_repairs(Fixture *fixture, gconstpointer data)
     again = tell_repairs(drift, fixture->plan, TRUE);
     LOG_ASSERT(again,
                "forwarding of o5s was changed to 0 by somebody else, and is 1 again",
-               "1 route to a peer through o5s was gone, and is there again");
+               "1 route through o5s was gone, and is there again");
     for (guint i = 0; i < again->len; i++) {
         g_assert_cmpstr(log_field(again, i, "KVM_ROUTED_INTERFACE"), ==, "o5s");
         g_assert_cmpstr(log_field(again, i, "KVM_ROUTED_NETWORK"), ==, "guests11");

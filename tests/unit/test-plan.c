@@ -687,6 +687,31 @@ test_routes_through_guests(void)
     g_assert_cmpuint(routes[1].metric, ==, 50);
 }
 
+/* One that somebody deletes again and again is left alone as that to a peer is, and said. */
+static void
+test_route_through_guests_given_up(void)
+{
+    static const char ipv4[] = "address1=10.136.11.254/24\n"
+                               "route1=10.140.0.0/16,10.136.11.7\n"
+                               "route2=10.141.0.0/16,10.136.11.8,50";
+    const KvmrRoute   gone = {.dst = {0x0a8d0000, 16}, .ifindex = FIXTURE_GUESTS};
+    g_autoptr(KvmrSnapshot) snapshot = fixture_snapshot();
+    g_autoptr(KvmrPlan) plan = NULL;
+    KvmrNetwork *network = fixture_network("a", FIXTURE_UUID, "br-ex", ipv4, "uplinks=o5s_10g_1\n");
+    const KvmrFinding *finding;
+
+    network->alone = TRUE;
+    g_array_append_val(snapshot->given_up_routes, gone);
+    plan = fixture_plan(snapshot, network, NULL, NULL);
+    g_assert_cmpuint(plan->routes->len, ==, 1);
+    g_assert_cmphex(g_array_index(plan->routes, KvmrRoute, 0).dst.addr, ==, 0x0a8c0000);
+    finding = fixture_find(fixture_planned(plan, 0), "fight");
+    g_assert_nonnull(finding);
+    g_assert_cmpstr(finding->interface, ==, "br-ex");
+    g_assert_nonnull(strstr(finding->message, "10.141.0.0/16 through br-ex"));
+    g_assert_nonnull(strstr(finding->hint, "kvm-routedctl up " FIXTURE_UUID));
+}
+
 /* What to do is never to change a profile of NetworkManager, which has none. */
 static void
 test_hints_without_networkmanager(void)
@@ -742,6 +767,7 @@ main(int argc, char **argv)
     g_test_add_func("/plan/hostile-link-name", test_hostile_link_name);
     g_test_add_func("/plan/too-many-links", test_too_many_links);
     g_test_add_func("/plan/routes-through-guests", test_routes_through_guests);
+    g_test_add_func("/plan/route-through-guests-given-up", test_route_through_guests_given_up);
     g_test_add_func("/plan/hints-without-networkmanager", test_hints_without_networkmanager);
     return g_test_run();
 }
