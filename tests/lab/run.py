@@ -15,6 +15,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 import analysis
@@ -28,6 +29,7 @@ WORKERS = 3  # lab tests mostly wait
 # Begun first, for they take longest: else the others wait for them at the end.
 LONGEST = ("test_failures.py", "test_faults.py", "test_libvirt.py", "test_firewalld.py")
 FILE_TIMEOUT = 1800  # seconds for a lab test file
+Z_TIMEOUT = 2700  # seconds for all on a virtual IBM Z, beside which the lab runs
 LOG_LINES = 300  # of a failed test
 FIRST_LINES, LAST_LINES = 20, 10  # of its log, once more at the end of everything
 SOURCES = ("plugin", "dispatcher", "tests")
@@ -45,16 +47,18 @@ class Report:
     def __init__(self):
         self.counts = dict.fromkeys(self.WORDS, 0)
         self.bad = []
+        self._lock = threading.Lock()  # what several threads tell stays together
 
     def add(self, name, status, seconds, log="", cases=None):
         """One test, or a program with the counts of its test cases; its log if it failed."""
-        for key, count in (cases or {status: 1}).items():
-            self.counts[key] += count
         number = f"  (test cases: {sum(cases.values())})" if cases else ""
-        print(f"{self.WORDS[status]:8}{seconds:7.2f} s  {name}{number}", flush=True)
-        if status != "passed":
-            self.bad.append((f"{self.WORDS[status]:8} {name}", log))
-            self._show(log.rstrip().splitlines()[-LOG_LINES:])
+        with self._lock:
+            for key, count in (cases or {status: 1}).items():
+                self.counts[key] += count
+            print(f"{self.WORDS[status]:8}{seconds:7.2f} s  {name}{number}", flush=True)
+            if status != "passed":
+                self.bad.append((f"{self.WORDS[status]:8} {name}", log))
+                self._show(log.rstrip().splitlines()[-LOG_LINES:])
 
     @staticmethod
     def _show(lines):
@@ -326,18 +330,18 @@ def _lab_file(report, name, release, patterns, environment):
     follow(report, Worker(argv, environment), f"lab {machine}{name}")
 
 
-def follow(report, worker, what):
+def follow(report, worker, what, timeout=FILE_TIMEOUT):
     """Report what a worker tells, to its end."""
     begin = time.monotonic()
     # A worker's own output is small: a pipe holds it until the end.
     with concurrent.futures.ThreadPoolExecutor(1) as alarm:
-        late = alarm.submit(worker.process.wait, FILE_TIMEOUT)
+        late = alarm.submit(worker.process.wait, timeout)
         late.add_done_callback(lambda wait: wait.exception() and worker.process.terminate())
         for line in worker.results:
             report.add(**json.loads(line))
     status, output = worker.end()
     if status != 0 or late.exception():
-        how = f"not done after {FILE_TIMEOUT} s" if late.exception() else f"exit status {status}"
+        how = f"not done after {timeout} s" if late.exception() else f"exit status {status}"
         report.add(what, "failed", time.monotonic() - begin, f"{how}\n{output}")
 
 
@@ -422,7 +426,7 @@ def run_worker(names, patterns, results, machine=""):
 
 # -- a big-endian machine
 
-def z_tests(report, patterns):
+def z_tests(report, patterns=()):
     """The product built for s390x: all unit tests, and the lab's main job on a virtual IBM Z."""
     if not (report.step("unpack Debian for s390x", tree.make)
             and report.step("build for s390x, warnings are errors", product.build,
@@ -441,11 +445,10 @@ def z_tests(report, patterns):
     product.install(tree.PRODUCT_BUILD, tree.PRODUCT)
     tree.JOB.write_text(json.dumps({"unit": inside, "patterns": patterns,
                                     "newest": str(tree.NEWEST)}))
-    # FILE_TIMEOUT is for all of it.
-    argv = [LAB / "s390x/run", "--timeout", str(FILE_TIMEOUT - 60), "--", "env",
+    argv = [LAB / "s390x/run", "--timeout", str(Z_TIMEOUT - 60), "--", "env",
             f"KVMR_PATIENCE={Z_PATIENCE}", f"KVMR_PRODUCT={tree.PRODUCT}",
             "/usr/bin/python3", "-B", "in_vm/z_tests.py", tree.JOB]
-    follow(report, Worker(list(map(str, argv)), None), "lab s390x")
+    follow(report, Worker(list(map(str, argv)), None), "lab s390x", Z_TIMEOUT)
     if sum(report.counts.values()) == before:
         report.add("lab s390x", "failed", 0, f"no test matches {' '.join(patterns)}")
 
@@ -483,17 +486,15 @@ def arguments():
     return options
 
 
-def test_in_lab(report, options):
-    """The lab tests; beside them, as they mostly wait, the fuzzers."""
+def test_in_lab(report, options, *beside):
+    """The lab tests, and beside them, as they mostly wait, these functions one after the other."""
     installed = products(options)
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
-        fuzzing = None
-        if not options.quick and not options.patterns:
-            fuzzing = pool.submit(fuzz, report)
+        jobs = [pool.submit(function, report) for function in beside]
         if options.here or options.on_debian or not options.on_z:
             lab_tests(report, installed, options)
-        if fuzzing:
-            fuzzing.result()
+        for job in jobs:
+            job.result()
 
 
 def test_product(report, options):
@@ -501,8 +502,10 @@ def test_product(report, options):
     unit_tests(report, BUILD / "gcc")
     if not options.quick and not options.patterns:
         report.step("unit tests under valgrind", analysis.check_valgrind)
+        test_in_lab(report, options, fuzz, z_tests)
+        return
     test_in_lab(report, options)
-    if options.on_z or not (options.patterns or options.quick):
+    if options.on_z:
         z_tests(report, [] if Z[:-1] in options.on_z else options.on_z)
 
 
