@@ -337,8 +337,12 @@ def follow(report, worker, what, timeout=FILE_TIMEOUT):
     with concurrent.futures.ThreadPoolExecutor(1) as alarm:
         late = alarm.submit(worker.process.wait, timeout)
         late.add_done_callback(lambda wait: wait.exception() and worker.process.terminate())
-        for line in worker.results:
-            report.add(**json.loads(line))
+        try:
+            for line in worker.results:
+                report.add(**json.loads(line))
+        except BaseException:
+            worker.process.terminate()  # else the alarm waits for it
+            raise
     status, output = worker.end()
     if status != 0 or late.exception():
         how = f"not done after {timeout} s" if late.exception() else f"exit status {status}"
@@ -491,10 +495,16 @@ def test_in_lab(report, options, *beside):
     installed = products(options)
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
         jobs = [pool.submit(function, report) for function in beside]
-        if options.here or options.on_debian or not options.on_z:
-            lab_tests(report, installed, options)
-        for job in jobs:
-            job.result()
+        try:
+            if options.here or options.on_debian or not options.on_z:
+                lab_tests(report, installed, options)
+            for job in jobs:
+                job.result()
+        except BaseException:
+            for job in jobs:
+                job.cancel()
+            Worker.end_all()
+            raise
 
 
 def test_product(report, options):
