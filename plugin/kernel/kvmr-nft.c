@@ -328,6 +328,7 @@ compare_with_known(KvmrNft *self, GError **error)
     return TRUE;
 }
 
+/* What does not differ is as good as known from now on. */
 static gboolean
 look_at_unknown(KvmrNft *self, GError **error)
 {
@@ -337,8 +338,11 @@ look_at_unknown(KvmrNft *self, GError **error)
         return FALSE;
     for (int family = 0; family < KVMR_N_FAMILIES; family++)
         self->states[family] = exists[family] ? KVMR_TABLE_UNKNOWN : KVMR_TABLE_MISSING;
-    self->drifted = self->applied && !kvmr_ruleset_is_empty(self->applied) && differ(self);
-    return TRUE;
+    self->drifted = self->applied && differ(self);
+    if (!self->applied || self->drifted)
+        return TRUE;
+    self->listing = list_checksums(self, error);
+    return self->listing != NULL;
 }
 
 /* Whether our tables are still what we made of them. */
@@ -392,21 +396,6 @@ prepare_first(KvmrNft *self, KvmrRuleset *wanted, gboolean *lost, GError **error
     return kvmr_ruleset_update(NULL, wanted, states);
 }
 
-/* Whether to make the rules anew may be all that it takes. */
-static gboolean
-may_repair(const KvmrNft *self, const KvmrRuleset *wanted)
-{
-    if (!self->good || !kvmr_ruleset_equal(self->applied, wanted))
-        return FALSE;
-    for (int family = 0; family < KVMR_N_FAMILIES; family++) {
-        if (self->states[family] == KVMR_TABLE_MISSING ||
-            (self->states[family] == KVMR_TABLE_UNKNOWN &&
-             !kvmr_ruleset_has_family(wanted, family)))
-            return FALSE;
-    }
-    return TRUE;
-}
-
 KvmrRulesetChange *
 kvmr_nft_prepare(KvmrNft *self, KvmrRuleset *wanted, gboolean *lost, GError **error)
 {
@@ -424,7 +413,7 @@ kvmr_nft_prepare(KvmrNft *self, KvmrRuleset *wanted, gboolean *lost, GError **er
 
     change = kvmr_ruleset_update(self->applied, wanted, self->states);
     *lost = !kvmr_ruleset_change_is_empty(change);
-    if (may_repair(self, wanted)) {
+    if (self->good && kvmr_ruleset_equal(self->applied, wanted)) {
         g_free(change->repair);
         change->repair = kvmr_ruleset_repair(wanted, self->states);
     }

@@ -292,18 +292,20 @@ kvmr_ruleset_replace(const KvmrRuleset *self)
 char *
 kvmr_ruleset_repair(const KvmrRuleset *self, const KvmrTableState states[KVMR_N_FAMILIES])
 {
-    GString *text = g_string_new(NULL);
+    g_autoptr(GString) text = g_string_new(NULL);
 
     for (int family = 0; family < KVMR_N_FAMILIES; family++) {
         const KvmrTable *table = &self->tables[family];
 
-        if (states[family] != KVMR_TABLE_UNKNOWN)
+        if (states[family] == KVMR_TABLE_AS_MADE)
             continue;
+        if (states[family] == KVMR_TABLE_MISSING || !kvmr_ruleset_has_family(self, family))
+            return g_strdup("");
         command(text, "flush", "table", family, "\n");
         for (guint i = 0; i < table->chains->len; i++)
             add_rules(text, family, g_ptr_array_index(table->chains, i));
     }
-    return g_string_free(text, FALSE);
+    return g_string_free(g_steal_pointer(&text), FALSE);
 }
 
 /** KvmrRulesetChange while it is written. */

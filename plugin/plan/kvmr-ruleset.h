@@ -118,7 +118,8 @@ void               kvmr_ruleset_change_free(KvmrRulesetChange *self);
  * kvmr_ruleset_repair: a transaction that makes all rules anew in the tables that are
  * %KVMR_TABLE_UNKNOWN, and leaves what they look up alone: that never shows a packet sets that are
  * not yet filled. Whether the tables are @self afterwards depends on what was changed in them.
- * Returns: (transfer full): "" if no table is unknown
+ * Returns: (transfer full): "" where it cannot be enough: a table is missing, or one is there that
+ * @self does not have
  */
 char *kvmr_ruleset_repair(const KvmrRuleset *self, const KvmrTableState states[KVMR_N_FAMILIES]);
 

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "kernel-fixture.h"
+#include "kernel/kvmr-host-private.h"
 #include "setting/kvmr-error.h"
 
 #define DROP "arp operation reply arp saddr ip != @own counter name \"arp_refused\" drop"
@@ -332,6 +333,52 @@ test_rules_repair(Fixture *fixture, gconstpointer data)
     g_assert_nonnull(strstr(set, "handle"));
 }
 
+/* Somebody else's transaction comes between the look at our tables and their change, so that how
+ * they are listed afterwards may be of them both: what does not differ from ours is not made anew.
+ */
+static void
+change_rules_around(KvmrNft *nft, KvmrPlan *plan, const char *between)
+{
+    g_autoptr(KvmrRulesetChange) change = NULL;
+    gboolean lost;
+    GError  *error = NULL;
+
+    change = kvmr_nft_prepare(nft, plan->ruleset, &lost, &error);
+    g_assert_no_error(error);
+    g_free(kernel_nft(between));
+    (void) kvmr_nft_commit(nft, change, plan->ruleset, &error);
+    g_assert_no_error(error);
+}
+
+static void
+test_rules_between(Fixture *fixture, gconstpointer data)
+{
+    g_autoptr(KvmrPlan) plan = make_plan();
+    g_autoptr(KvmrPlan) more = make_plan();
+    g_autoptr(KvmrPlan) most = make_plan();
+    g_autofree char *ours = NULL;
+    g_autofree char *after = NULL;
+
+    kvmr_ruleset_add_element(more->ruleset, KVMR_FAMILY_ARP, "own", "10.8.0.0/16");
+    kvmr_ruleset_add_element(most->ruleset, KVMR_FAMILY_ARP, "own", "10.7.0.0/16");
+
+    kernel_apply(fixture->host, plan);
+    change_rules_around(fixture->host->nft, more, "table inet other { }");
+    ours = kernel_run("nft -a list table arp kvm_routed");
+    g_assert_nonnull(strstr(ours, "10.8.0.0/16"));
+    g_assert_false(kernel_apply(fixture->host, more));
+    g_free(kernel_nft("delete table inet other"));
+    g_assert_false(kernel_apply(fixture->host, more));
+    after = kernel_run("nft -a list table arp kvm_routed");
+    g_assert_cmpstr(after, ==, ours);
+
+    /* The other transaction was about our tables: they are made anew. */
+    change_rules_around(fixture->host->nft, most, "insert rule arp kvm_routed output accept");
+    g_assert_true(kernel_apply(fixture->host, most));
+    g_assert_false(kernel_apply(fixture->host, most));
+    assert_applied();
+}
+
 /* A change keeps what counts and is not concerned. */
 static void
 test_rules_update(Fixture *fixture, gconstpointer data)
@@ -582,6 +629,7 @@ main(int argc, char **argv)
     ADD("global-forwarding", test_global_forwarding);
     ADD("rules-drift", test_rules_drift);
     ADD("rules-repair", test_rules_repair);
+    ADD("rules-between", test_rules_between);
     ADD("rules-update", test_rules_update);
     ADD("routes", test_routes);
     ADD("route-of-others", test_route_of_others);

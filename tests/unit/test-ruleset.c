@@ -253,6 +253,21 @@ test_repair(void)
     g_assert_cmpstr(nothing, ==, "");
 }
 
+static void
+test_no_repair(void)
+{
+    static const KvmrTableState missing[] = {
+        KVMR_TABLE_MISSING, KVMR_TABLE_UNKNOWN, KVMR_TABLE_AS_MADE};
+    static const KvmrTableState another[] = {
+        KVMR_TABLE_AS_MADE, KVMR_TABLE_UNKNOWN, KVMR_TABLE_UNKNOWN};
+    g_autoptr(KvmrRuleset) rules = sample("10.0.0.0/24", NULL);
+    g_autofree char *first = kvmr_ruleset_repair(rules, missing);
+    g_autofree char *second = kvmr_ruleset_repair(rules, another);
+
+    g_assert_cmpstr(first, ==, "");
+    g_assert_cmpstr(second, ==, "");
+}
+
 /* Another kind of thing under an old name: no step leads from one to the other. */
 static void
 test_other_kind(void)
@@ -288,6 +303,7 @@ main(int argc, char **argv)
     g_test_add_func("/ruleset/new-set-alone", test_new_set_alone);
     g_test_add_func("/ruleset/states", test_states);
     g_test_add_func("/ruleset/repair", test_repair);
+    g_test_add_func("/ruleset/no-repair", test_no_repair);
     g_test_add_func("/ruleset/other-kind", test_other_kind);
     return g_test_run();
 }
