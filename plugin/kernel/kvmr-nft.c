@@ -1,30 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "kernel/kvmr-nft.h"
 
-#include <errno.h>
-#include <glib/gi18n-lib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #include "kernel/kvmr-fault.h"
 #include "kernel/kvmr-libnftables.h"
 #include "kernel/kvmr-log.h"
 #include "kernel/kvmr-nfnetlink.h"
+#include "kernel/kvmr-nft-run.h"
 #include "plan/kvmr-listing.h"
-#include "setting/kvmr-error.h"
-#include "setting/kvmr-text.h"
 
 /* What is listed to be known again has nothing in it that names from files could change; what is
  * listed to be read has the words that rules are made of. */
 #define LISTING_TO_KNOW_AGAIN (NFT_CTX_OUTPUT_STATELESS | NFT_CTX_OUTPUT_NUMERIC_ALL)
 #define LISTING_TO_READ       (NFT_CTX_OUTPUT_STATELESS | NFT_CTX_OUTPUT_NUMERIC_PRIO)
-
-/* How often a transaction is sent again that another program's got in the way of. */
-#define COMMIT_TRIES 10
-
-/* Characters of a refused command that a message shows. */
-#define COMMAND_SHOWN 120
 
 #define NO_TABLE "-"
 
@@ -82,137 +71,15 @@ kvmr_nft_free(KvmrNft *self)
     g_free(self);
 }
 
-static const char *
-cure(const char *message)
-{
-    if (strstr(message, g_strerror(EPERM)))
-        return _("the service needs CAP_NET_ADMIN");
-    if (strstr(message, g_strerror(EOPNOTSUPP)) || strstr(message, g_strerror(ENOENT)))
-        return _("this kernel may lack a module of nf_tables");
-    return _("nft list ruleset shows what is there");
-}
-
-/* A file in memory with @text, and its name. Returns -1 on an error. */
-static int
-open_text(const char *text, char **path)
-{
-    int fd = memfd_create("nft", MFD_CLOEXEC);
-
-    if (fd >= 0 && write(fd, text, strlen(text)) != (ssize_t) strlen(text)) {
-        (void) close(fd);
-        fd = -1;
-    }
-    *path = g_strdup_printf("/proc/self/fd/%d", fd);
-    return fd;
-}
-
-/*
- * Which of @commands is refused. For a buffer libnftables doesn't tell, for a file it does:
- * "FILE:LINE:COLUMN: Error: …". So they are checked, not run, once more as a file.
- */
-static char *
-find_refused(KvmrNft *self, const char *commands)
-{
-    g_autofree char *path = NULL;
-    guint64          number = 0;
-    int              fd = open_text(commands, &path);
-
-    if (fd < 0)
-        return g_strdup("");
-    nft_ctx_set_dry_run(self->context, true);
-    if (!kvmr_libnftables_run_file(self->context, path)) {
-        const char *printed = nft_ctx_get_error_buffer(self->context);
-
-        if (g_str_has_prefix(printed, path))
-            number = g_ascii_strtoull(printed + strlen(path) + 1, NULL, 10);
-    }
-    nft_ctx_set_dry_run(self->context, false);
-    (void) close(fd);
-
-    for (; number > 1 && commands; number--)
-        commands = strchr(commands, '\n') ? strchr(commands, '\n') + 1 : NULL;
-    return number == 1 && commands ? g_strndup(commands, strcspn(commands, "\n")) : g_strdup("");
-}
-
-/* @message: the first line of what nft would have printed */
-static void
-set_nft_error(KvmrNft *self, const char *message, const char *commands, GError **error)
-{
-    g_autofree char *refused = find_refused(self, commands);
-    g_autofree char *command = kvmr_text_escape(refused, COMMAND_SHOWN);
-    g_autofree char *shown = NULL;
-    const char      *start = strstr(message, "Error: ");
-
-    shown = kvmr_text_escape(start ? start + strlen("Error: ") : message, COMMAND_SHOWN);
-    g_set_error(error,
-                KVMR_ERROR,
-                KVMR_ERROR_KERNEL,
-                _("an nft rule is refused: %s: %s; %s"),
-                command,
-                shown,
-                cure(message));
-}
-
-/*
- * libnftables keeps in memory what it read of the host's rules, as long as it takes it for current.
- * After a command that fails, such as this, it does not.
- */
-static void
-forget_cache(KvmrNft *self)
-{
-    (void) kvmr_libnftables_run(self->context, "!");
-    (void) nft_ctx_get_error_buffer(self->context);
-}
-
-/* Whatever comes of it, both buffers are read: reading is what empties them. */
-static gboolean
-run(KvmrNft *self, const char *commands, char **output, gboolean *again, GError **error)
-{
-    const char      *failure = kvmr_fault_fails("nft.run") ? g_strerror(errno) : NULL;
-    gboolean         done = !failure && kvmr_libnftables_run(self->context, commands);
-    g_autofree char *text = g_strdup(nft_ctx_get_output_buffer(self->context));
-    const char      *printed = failure ? failure : nft_ctx_get_error_buffer(self->context);
-    g_autofree char *message = g_strndup(printed, strcspn(printed, "\n"));
-
-    forget_cache(self);
-    if (done) {
-        if (output)
-            *output = g_steal_pointer(&text);
-        return TRUE;
-    }
-    *again = strstr(message, g_strerror(ERESTART)) != NULL;
-    set_nft_error(self, message, commands, error);
-    return FALSE;
-}
-
-/* Another program's transaction may come between libnftables' look at the rules and its commit. */
-static gboolean
-run_until_settled(KvmrNft *self, const char *commands, char **output, GError **error)
-{
-    gboolean again = FALSE;
-
-    for (guint try = 1; try < COMMIT_TRIES; try++) {
-        g_autoptr(GError) local = NULL;
-
-        if (run(self, commands, output, &again, &local))
-            return TRUE;
-        if (again)
-            continue;
-        g_propagate_error(error, g_steal_pointer(&local));
-        return FALSE;
-    }
-    return run(self, commands, output, &again, error);
-}
-
 /*
  * Our tables as nft lists them, by family, without what packets change; "" where there is none. One
  * at a time: asked for tables of one name in several families at once, libnftables 1.0.6 finds only
  * the last.
  */
-static char **
+static GPtrArray *
 list(KvmrNft *self, GError **error)
 {
-    g_auto(GStrv) listing = g_new0(char *, KVMR_N_FAMILIES + 1);
+    g_autoptr(GPtrArray) listing = g_ptr_array_new_with_free_func(g_free);
     gboolean exists[KVMR_N_FAMILIES];
 
     if (!kvmr_nfnetlink_read_tables(self->netlink, exists, error))
@@ -220,11 +87,11 @@ list(KvmrNft *self, GError **error)
     for (int family = 0; family < KVMR_N_FAMILIES; family++) {
         g_autofree char *command = g_strdup_printf(
             "list table %s %s\n", kvmr_family_to_string(family), KVMR_TABLE);
+        char *text = NULL;
 
-        if (!exists[family])
-            listing[family] = g_strdup("");
-        else if (!run_until_settled(self, command, &listing[family], error))
+        if (exists[family] && !kvmr_nft_run(self->context, command, &text, error))
             return NULL;
+        g_ptr_array_add(listing, text ? text : g_strdup(""));
     }
     return g_steal_pointer(&listing);
 }
@@ -235,21 +102,35 @@ checksum(const char *text)
     return g_compute_checksum_for_string(G_CHECKSUM_SHA256, text, -1);
 }
 
+static char *
+join(const GPtrArray *listing)
+{
+    GString *text = g_string_new(NULL);
+
+    for (guint family = 0; family < listing->len; family++)
+        g_string_append(text, g_ptr_array_index(listing, family));
+    return g_string_free(text, FALSE);
+}
+
 /* One for each family, NO_TABLE where there is none; a blank between them. */
 static char *
-checksums(char **listing)
+checksums(const GPtrArray *listing)
 {
-    g_auto(GStrv) sums = g_new0(char *, KVMR_N_FAMILIES + 1);
+    GString *sums = g_string_new(NULL);
 
-    for (int family = 0; family < KVMR_N_FAMILIES; family++)
-        sums[family] = *listing[family] ? checksum(listing[family]) : g_strdup(NO_TABLE);
-    return g_strjoinv(" ", sums);
+    for (guint family = 0; family < listing->len; family++) {
+        const char      *text = g_ptr_array_index(listing, family);
+        g_autofree char *sum = *text ? checksum(text) : g_strdup(NO_TABLE);
+
+        g_string_append_printf(sums, "%s%s", family ? " " : "", sum);
+    }
+    return g_string_free(sums, FALSE);
 }
 
 static char *
 list_checksums(KvmrNft *self, GError **error)
 {
-    g_auto(GStrv) listing = list(self, error);
+    g_autoptr(GPtrArray) listing = list(self, error);
 
     return listing ? checksums(listing) : NULL;
 }
@@ -275,12 +156,12 @@ kvmr_nft_get_mark(const KvmrNft *self)
 static char *
 list_to_read(KvmrNft *self, GError **error)
 {
-    g_auto(GStrv) listing = NULL;
+    g_autoptr(GPtrArray) listing = NULL;
 
     nft_ctx_output_set_flags(self->context, LISTING_TO_READ);
     listing = list(self, error);
     nft_ctx_output_set_flags(self->context, LISTING_TO_KNOW_AGAIN);
-    return listing ? g_strjoinv("", listing) : NULL;
+    return listing ? join(listing) : NULL;
 }
 
 /* Whether our tables are not what they were made, for all that can be seen where no listing of them
@@ -369,7 +250,7 @@ read_intact(KvmrNft *self, gboolean *intact, GError **error)
 static KvmrRulesetChange *
 prepare_first(KvmrNft *self, KvmrRuleset *wanted, gboolean *lost, GError **error)
 {
-    g_auto(GStrv) found = list(self, error);
+    g_autoptr(GPtrArray) found = list(self, error);
     g_autofree char *listing = NULL;
     g_autofree char *mark = NULL;
     KvmrTableState   states[KVMR_N_FAMILIES];
@@ -377,7 +258,7 @@ prepare_first(KvmrNft *self, KvmrRuleset *wanted, gboolean *lost, GError **error
     if (!found)
         return NULL;
     g_free(self->found);
-    self->found = g_strjoinv("", found);
+    self->found = join(found);
     /* A life that ended early may have left tables that have no rules yet. */
     *lost = !strstr(self->found, " hook ");
     if (self->found[0] == '\0' && kvmr_ruleset_is_empty(wanted))
@@ -392,7 +273,8 @@ prepare_first(KvmrNft *self, KvmrRuleset *wanted, gboolean *lost, GError **error
         return kvmr_ruleset_change_new();
     }
     for (int family = 0; family < KVMR_N_FAMILIES; family++)
-        states[family] = *found[family] ? KVMR_TABLE_UNKNOWN : KVMR_TABLE_MISSING;
+        states[family] = *(const char *) g_ptr_array_index(found, family) ? KVMR_TABLE_UNKNOWN
+                                                                          : KVMR_TABLE_MISSING;
     return kvmr_ruleset_update(NULL, wanted, states);
 }
 
@@ -473,7 +355,7 @@ run_if_any(KvmrNft *self, const char *transaction, guint *n)
 {
     if (transaction[0] == '\0')
         return TRUE;
-    if (!run_until_settled(self, transaction, NULL, NULL))
+    if (!kvmr_nft_run(self->context, transaction, NULL, NULL))
         return FALSE;
     *n += 1;
     return TRUE;
@@ -511,7 +393,7 @@ kvmr_nft_commit(KvmrNft *self, const KvmrRulesetChange *change, KvmrRuleset *wan
     if (!repair(self, change->repair, &n) && !change_tables(self, change, &n)) {
         /* Where a step is refused, the whole may not be. */
         whole = kvmr_ruleset_replace(wanted);
-        if (!run_until_settled(self, whole, NULL, error))
+        if (!kvmr_nft_run(self->context, whole, NULL, error))
             return FALSE;
         n++;
     }
@@ -535,7 +417,7 @@ kvmr_nft_revert(KvmrNft *self, gboolean keep, GError **error)
     if (!self->before && keep && self->found[0] == '\0')
         return TRUE;
     transaction = g_strconcat(clean, self->before ? "" : self->found, NULL);
-    if (!run_until_settled(self, transaction, NULL, error))
+    if (!kvmr_nft_run(self->context, transaction, NULL, error))
         return FALSE;
 
     kvmr_ruleset_unref(self->applied);
