@@ -77,9 +77,11 @@ class Kernel:
             self.values[interface, key] = int(value)
 
     def text(self):
-        """The same for equal states, with each difference on a line of its own."""
+        """The same for equal states, with each difference on a line of its own. Only rules of a chain
+        have an order: a table that is made anew is listed last."""
         objects = sorted(self.objects, key=lambda item: (
-            "rule" not in item, "" if "rule" in item else json.dumps(item)))
+            (False, item["rule"]["family"], item["rule"]["table"], item["rule"]["chain"])
+            if "rule" in item else (True, json.dumps(item))))
         values = (f"{interface} {key} {value}"
                   for (interface, key), value in sorted(self.values.items()))
         return "\n".join([*map(json.dumps, objects), *values, self.routes])
