@@ -47,6 +47,7 @@ class Report:
     def __init__(self):
         self.counts = dict.fromkeys(self.WORDS, 0)
         self.bad = []
+        self.ended = False  # the run, before its end: nothing new is to begin
         self._lock = threading.Lock()  # what several threads tell stays together
 
     def add(self, name, status, seconds, log="", cases=None):
@@ -66,6 +67,8 @@ class Report:
 
     def step(self, name, function, *arguments):
         """Run a step that is a test by itself; whether it passed."""
+        if self.ended:
+            return False
         begin = time.monotonic()
         try:
             function(*arguments)
@@ -195,6 +198,8 @@ def fuzz(report):
     if not report.step("build the fuzz targets", analysis.build_fuzzers):
         return
     for target in analysis.TARGETS:
+        if report.ended:
+            return
         begin = time.monotonic()
         try:
             name = f"fuzz {target}: {analysis.fuzz(target)} inputs"
@@ -449,6 +454,8 @@ def z_tests(report, patterns=()):
     product.install(tree.PRODUCT_BUILD, tree.PRODUCT)
     tree.JOB.write_text(json.dumps({"unit": inside, "patterns": patterns,
                                     "newest": str(tree.NEWEST)}))
+    if report.ended:
+        return
     argv = [LAB / "s390x/run", "--timeout", str(Z_TIMEOUT - 60), "--", "env",
             f"KVMR_PATIENCE={Z_PATIENCE}", f"KVMR_PRODUCT={tree.PRODUCT}",
             "/usr/bin/python3", "-B", "in_vm/z_tests.py", tree.JOB]
@@ -501,6 +508,7 @@ def test_in_lab(report, options, *beside):
             for job in jobs:
                 job.result()
         except BaseException:
+            report.ended = True
             for job in jobs:
                 job.cancel()
             Worker.end_all()
