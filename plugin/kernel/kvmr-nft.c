@@ -209,11 +209,13 @@ compare_with_known(KvmrNft *self, GError **error)
     return TRUE;
 }
 
-/* What does not differ is as good as known from now on. */
+/* What does not differ, and was not changed while it was looked at, is known from now on. */
 static gboolean
-look_at_unknown(KvmrNft *self, GError **error)
+look_at_unknown(KvmrNft *self, guint32 generation, GError **error)
 {
-    gboolean exists[KVMR_N_FAMILIES];
+    g_autofree char *listing = NULL;
+    gboolean         exists[KVMR_N_FAMILIES];
+    guint32          after;
 
     if (!kvmr_nfnetlink_read_tables(self->netlink, exists, error))
         return FALSE;
@@ -222,8 +224,12 @@ look_at_unknown(KvmrNft *self, GError **error)
     self->drifted = self->applied && differ(self);
     if (!self->applied || self->drifted)
         return TRUE;
-    self->listing = list_checksums(self, error);
-    return self->listing != NULL;
+    listing = list_checksums(self, error);
+    if (!listing || !kvmr_nfnetlink_read_generation(self->netlink, &after, error))
+        return FALSE;
+    if (after == generation)
+        self->listing = g_steal_pointer(&listing);
+    return TRUE;
 }
 
 /* Whether our tables are still what we made of them. */
@@ -237,7 +243,7 @@ read_intact(KvmrNft *self, gboolean *intact, GError **error)
         return FALSE;
     if (!self->looked || self->generation != generation) {
         if (self->listing || self->good ? !compare_with_known(self, error)
-                                        : !look_at_unknown(self, error))
+                                        : !look_at_unknown(self, generation, error))
             return FALSE;
         self->generation = generation;
         self->looked = TRUE;
