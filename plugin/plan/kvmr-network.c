@@ -106,9 +106,8 @@ kvmr_network_unref(KvmrNetwork *self)
 char *
 kvmr_network_say_reapply(const KvmrNetwork *self)
 {
-    if (self->alone)
-        return g_strdup_printf("kvm-routedctl up %s", self->profile->uuid);
-    return g_strdup_printf("nmcli device reapply %s", self->profile->interface);
+    return g_strdup_printf(self->alone ? "kvm-routedctl up %s" : "nmcli device reapply %s",
+                           self->profile->interface);
 }
 
 /* Adds @subnet unless one in @subnets holds it, and drops those that it holds. */

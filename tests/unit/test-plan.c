@@ -709,7 +709,7 @@ test_route_through_guests_given_up(void)
     g_assert_nonnull(finding);
     g_assert_cmpstr(finding->interface, ==, "br-ex");
     g_assert_nonnull(strstr(finding->message, "10.141.0.0/16 through br-ex"));
-    g_assert_nonnull(strstr(finding->hint, "kvm-routedctl up " FIXTURE_UUID));
+    g_assert_nonnull(strstr(finding->hint, "kvm-routedctl up br-ex"));
 }
 
 /* What to do is never to change a profile of NetworkManager, which has none. */
