@@ -55,6 +55,8 @@ Exec={{command}}
 User=root
 """
 
+OUR_TABLE = re.compile(r"^(table \w+ kvm_routed \{\n)(.*?\n)(\}\n)", re.MULTILINE | re.DOTALL)
+
 LINK_PROFILE = """\
 [connection]
 id={name}
@@ -71,6 +73,17 @@ method=manual
 [ipv6]
 method=disabled
 """
+
+
+def in_fixed_order(ruleset):
+    """What nft lists, with our tables at the end and the objects of each in one order: the kernel
+    lists both in that of their making, which is another one where a table was put back."""
+    def in_order(table):
+        begin, objects, end = table
+        return begin + "\n\n".join(sorted(objects.rstrip("\n").split("\n\n"))) + "\n" + end
+
+    ours = map(in_order, OUR_TABLE.findall(ruleset))
+    return OUR_TABLE.sub("", ruleset) + "".join(sorted(ours))
 
 
 class Guest(Host):
@@ -425,7 +438,7 @@ class Lpar(Host):
         open would draw tcp_fastopen_key; there is none here).
         """
         return {
-            "nft list ruleset": self.run("nft", "list", "ruleset").stdout,
+            "nft list ruleset": in_fixed_order(self.run("nft", "list", "ruleset").stdout),
             "ip route": self.run("ip", "-4", "route", "show", "table", "all").stdout,
             "ip rule": self.run("ip", "-4", "rule", "show").stdout,
             # It fails where an interface vanishes while it reads.

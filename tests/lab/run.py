@@ -520,7 +520,7 @@ def test_product(report, options):
     unit_tests(report, BUILD / "gcc")
     if not options.quick and not options.patterns:
         report.step("unit tests under valgrind", analysis.check_valgrind)
-        test_in_lab(report, options, fuzz, z_tests)
+        test_in_lab(report, options, z_tests, fuzz)
         return
     test_in_lab(report, options)
     if options.on_z:

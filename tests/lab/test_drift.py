@@ -8,6 +8,7 @@ import labcase
 from drifts import DRIFTS, HARMLESS, INTRANET, LAN, PEER, SWITCH, UPLINK
 from flows import Echoes, Stream
 from kernelwatch import KernelWatch
+from lpar import in_fixed_order
 
 NAME = "guests11"
 # Packets of a flow, one each 5 ms, while NetworkManager has switched forwarding off and we have not
@@ -40,8 +41,9 @@ class DriftCase(labcase.LabCase):
     def host_state(self):
         """What must be as before, without what packets count."""
         state = self.lpar.fingerprint()
-        ours = {table: self.lpar.run("nft", "-s", "list", "table", table, "kvm_routed",
-                                     check=False).stdout for table in ("arp", "ip", "ip6")}
+        ours = {family: in_fixed_order(self.lpar.run("nft", "-s", "list", "table", family,
+                                                     "kvm_routed", check=False).stdout)
+                for family in ("arp", "ip", "ip6")}
         routes = sorted(line for line in state["ip route"].splitlines() if "kvm-routed" in line)
         self.assertTrue(routes)
         for family, rules in ours.items():
@@ -103,6 +105,19 @@ class Healing(DriftCase):
             return True
 
         self.lpar.wait_for(same, 10, "the host is as before")
+
+
+class Comparison(DriftCase):
+    """What host_state() takes for the same."""
+
+    def test_a_counter_that_was_made_last(self):
+        before = self.host_state()["arp"]
+        counter = "\tcounter arp_refused {\n\t}\n"
+        others = before.replace(counter + "\n", "")
+        moved = others.removesuffix("}\n") + "\n" + counter + "}\n"
+        self.assertNotEqual(moved, before)
+        self.assertEqual(in_fixed_order(moved), before)
+        self.assertNotEqual(in_fixed_order(others), before)
 
 
 class Harmless(DriftCase):
