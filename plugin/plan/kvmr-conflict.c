@@ -26,9 +26,10 @@ typedef struct {
 struct _KvmrConflicts {
     GHashTable *entries; /* by their key */
     GArray     *scopes;
-    GArray     *own;    /* of KvmrMac */
-    GArray     *round;  /* of Asked */
-    GPtrArray  *probes; /* of the round */
+    GArray     *own;       /* of KvmrMac */
+    GArray     *round;     /* of Asked */
+    GArray     *round_own; /* of KvmrMac: own ones at some time of the round */
+    GPtrArray  *probes;    /* of the round */
     guint       suspects;
 };
 
@@ -50,6 +51,7 @@ kvmr_conflicts_new(void)
     self->scopes = g_array_new(FALSE, FALSE, sizeof(KvmrConflictScope));
     self->own = g_array_new(FALSE, FALSE, sizeof(KvmrMac));
     self->round = g_array_new(FALSE, FALSE, sizeof(Asked));
+    self->round_own = g_array_new(FALSE, FALSE, sizeof(KvmrMac));
     return self;
 }
 
@@ -60,6 +62,7 @@ kvmr_conflicts_free(KvmrConflicts *self)
     g_array_unref(self->scopes);
     g_array_unref(self->own);
     g_array_unref(self->round);
+    g_array_unref(self->round_own);
     g_clear_pointer(&self->probes, g_ptr_array_unref);
     g_free(self);
 }
@@ -162,6 +165,28 @@ forget_unwanted(KvmrConflicts *self)
     return changed;
 }
 
+static gboolean
+has_mac(const GArray *macs, const guint8 *mac)
+{
+    for (guint i = 0; i < macs->len; i++) {
+        if (memcmp(&g_array_index(macs, KvmrMac, i), mac, sizeof(KvmrMac)) == 0)
+            return TRUE;
+    }
+    return FALSE;
+}
+
+/* A round takes seconds: a link that answered in it may be gone when it is judged. */
+static void
+know_own_of_round(KvmrConflicts *self)
+{
+    for (guint i = 0; i < self->own->len; i++) {
+        const KvmrMac *mac = &g_array_index(self->own, KvmrMac, i);
+
+        if (!has_mac(self->round_own, mac->bytes))
+            g_array_append_vals(self->round_own, mac, 1);
+    }
+}
+
 static void
 know_own(KvmrConflicts *self, const KvmrSnapshot *snapshot)
 {
@@ -175,6 +200,8 @@ know_own(KvmrConflicts *self, const KvmrSnapshot *snapshot)
         memcpy(mac.bytes, link->mac, sizeof(mac.bytes));
         g_array_append_val(self->own, mac);
     }
+    if (self->round->len > 0)
+        know_own_of_round(self);
 }
 
 gboolean
@@ -210,16 +237,6 @@ kvmr_conflicts_ask_again(KvmrConflicts *self, int ifindex, gint64 now)
         if (asked->key >> 32 == ifindex)
             asked->key = 0;
     }
-}
-
-static gboolean
-has_mac(const GArray *macs, const guint8 *mac)
-{
-    for (guint i = 0; i < macs->len; i++) {
-        if (memcmp(&g_array_index(macs, KvmrMac, i), mac, sizeof(KvmrMac)) == 0)
-            return TRUE;
-    }
-    return FALSE;
 }
 
 /* Whoever talks without end is asked for no more often for that. */
@@ -323,6 +340,7 @@ static void
 end_round(KvmrConflicts *self)
 {
     g_array_set_size(self->round, 0);
+    g_array_set_size(self->round_own, 0);
     g_clear_pointer(&self->probes, g_ptr_array_unref);
 }
 
@@ -360,6 +378,7 @@ kvmr_conflicts_next(KvmrConflicts *self, gint64 now)
     g_ptr_array_sort(due, compare_due);
     for (guint i = 0; i < MIN(due->len, KVMR_CONFLICT_ROUND_MAX); i++)
         add_to_round(self, g_ptr_array_index(due, i));
+    know_own_of_round(self);
     return g_ptr_array_ref(self->probes);
 }
 
@@ -384,7 +403,7 @@ judge_answers(const KvmrConflicts *self, const Entry *entry, const Asked *asked)
         for (guint j = 0; probes[i] && j < probes[i]->macs->len; j++) {
             const KvmrMac *mac = &g_array_index(probes[i]->macs, KvmrMac, j);
 
-            if (has_mac(self->own, mac->bytes))
+            if (has_mac(self->round_own, mac->bytes))
                 continue;
             if (entry->target.peer)
                 add_conflict(conflicts, entry, mac, KVMR_CONFLICT_PATH);

@@ -208,6 +208,37 @@ test_holder_and_proxy(Fixture *fixture, gconstpointer data)
     g_assert_cmpint(fixture_planned(fixture->plan, 0)->state, ==, KVMR_STATE_ACTIVE);
 }
 
+/* A second link of the host in the LAN answers, and is removed before the round is over; another
+ * one comes meanwhile. */
+static void
+test_own_link_removed_meanwhile(Fixture *fixture, gconstpointer data)
+{
+    KvmrLink *second = fixture_add_link(fixture->snapshot, 77, "o5s_10g_2", "10.131.11.253/8");
+    g_autoptr(GPtrArray) probes = NULL;
+    g_autoptr(GPtrArray) later = NULL;
+
+    second->mac_len = 6;
+    memcpy(second->mac, third_mac, 6);
+    add_guest(fixture, FIXTURE_GUESTS, GUEST);
+    follow(fixture, START);
+    probes = kvmr_conflicts_next(fixture->conflicts, START);
+    answer(probes, FIXTURE_UPLINK, GUEST, OWN, third_mac);
+    answer(probes, FIXTURE_UPLINK, GUEST, OWN, other_mac);
+    memcpy(second->mac, other_mac, 6);
+    g_assert_false(follow(fixture, START + SECOND));
+    second->mac_len = 0;
+    g_assert_false(follow(fixture, START + 2 * SECOND));
+    g_assert_false(kvmr_conflicts_judge(fixture->conflicts, START + 3 * SECOND));
+    g_assert_null(find_finding(fixture, "duplicate-address"));
+
+    /* In the next round it is somebody else's. */
+    kvmr_conflicts_ask_again(fixture->conflicts, FIXTURE_UPLINK, START + 4 * SECOND);
+    later = kvmr_conflicts_next(fixture->conflicts, START + 4 * SECOND);
+    answer(later, FIXTURE_UPLINK, GUEST, OWN, third_mac);
+    g_assert_true(kvmr_conflicts_judge(fixture->conflicts, START + 5 * SECOND));
+    g_assert_nonnull(find_finding(fixture, "duplicate-address"));
+}
+
 static void
 test_gateway_of_a_guest(Fixture *fixture, gconstpointer data)
 {
@@ -608,6 +639,7 @@ main(int argc, char **argv)
         {"/conflict/whom-to-ask", test_whom_to_ask},
         {"/conflict/where-there-is-no-arp", test_where_there_is_no_arp},
         {"/conflict/holder-and-proxy", test_holder_and_proxy},
+        {"/conflict/own-link-removed-meanwhile", test_own_link_removed_meanwhile},
         {"/conflict/gateway-of-a-guest", test_gateway_of_a_guest},
         {"/conflict/many-addresses-of-one", test_many_addresses_of_one},
         {"/conflict/asked-again-while-it-stands", test_asked_again_while_it_stands},
