@@ -38,7 +38,7 @@ READ_REST = """
     ip -4 rule show
     ip -4 neigh show proxy
     ip link show
-    sysctl -a --pattern '^net\\.ipv4\\.'
+    grep -rs . /proc/sys/net/ipv4 || true  # some cannot be read
 """
 
 
@@ -148,8 +148,11 @@ class Faults:
         return pathlib.Path(f"/proc/{self.lpar.holder}/root{DIRECTORY}") / name
 
     def _read(self, name):
+        """The whole lines: of one that goes over two pages, the kernel shows the first part before
+        the other is written."""
         with contextlib.suppress(FileNotFoundError):
-            return self._path(name).read_text(encoding="ascii").splitlines()
+            written = self._path(name).read_text(encoding="ascii")
+            return written[:written.rfind("\n") + 1].splitlines()
         return []
 
     def begin(self, *plan):

@@ -129,7 +129,7 @@ class Restoration(Lifecycle):
         self.lpar.up("guests11", state="failed")
         during = self.lpar.fingerprint()
         self.assertEqual(during["nft list ruleset"], before["nft list ruleset"])
-        self.assertNotIn("forwarding = 1", during["sysctl net.ipv4"])
+        self.assertNotIn("/forwarding:1\n", during["sysctl net.ipv4"])
         self.assertIn("172.31.99.2", self.lpar.network("guests11")["state-reason"])
         self.lpar.down("guests11")
         self.assertEqual(self.lpar.settled_fingerprint(), before)
