@@ -62,6 +62,14 @@ def ensure_packages(*sections):
         return []
     if os.geteuid() != 0:
         raise ProductError("run me as root (sudo), or install: " + " ".join(missing))
+    with locked("packages"):  # steps that go on side by side may want some at once
+        missing = missing_packages(*sections)
+        if missing:
+            _install(missing)
+    return missing
+
+
+def _install(missing):
     # Installing NetworkManager or D-Bus must not start them on this machine.
     with _no_daemons():
         install = ["apt-get", "-q", "-y", "-o", "Dpkg::Use-Pty=0", "install",
@@ -69,7 +77,6 @@ def ensure_packages(*sections):
         if _run(install, check=False).returncode != 0:
             run(["apt-get", "-q", "update"])
             run(install)
-    return missing
 
 
 @contextlib.contextmanager

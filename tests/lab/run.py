@@ -498,9 +498,9 @@ def arguments():
 
 
 def test_in_lab(report, options, *beside):
-    """The lab tests, and beside them, as they mostly wait, these functions one after the other."""
+    """The lab tests, and beside them, as they often wait, these functions."""
     installed = products(options)
-    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+    with concurrent.futures.ThreadPoolExecutor(max(len(beside), 1)) as pool:
         jobs = [pool.submit(function, report) for function in beside]
         try:
             if options.here or options.on_debian or not options.on_z:
