@@ -145,6 +145,12 @@ is_hook(const Object *object, const char *line)
            object->items->len == 0;
 }
 
+static void
+add_to_head(Object *object, const char *line)
+{
+    g_string_append_printf(object->head, "%s%s", object->head->len ? " " : "", line);
+}
+
 /* A line within an object. Returns: whether elements go on in the next one. */
 static gboolean
 take_line(Object *object, const char *line)
@@ -156,7 +162,7 @@ take_line(Object *object, const char *line)
     if (object->is_chain && !is_hook(object, line))
         g_ptr_array_add(object->items, reword(line));
     else
-        g_string_append_printf(object->head, "%s%s", object->head->len ? " " : "", line);
+        add_to_head(object, line);
     return FALSE;
 }
 
@@ -215,7 +221,9 @@ parse(Listing *self, const char *text)
             table = begin_table(self, line);
         } else {
             object = begin_object(self, table, line);
-            if (object && g_str_has_suffix(line, "}"))
+            if (!object)
+                add_to_head(table, line); /* "flags dormant": nothing in it has effect */
+            else if (g_str_has_suffix(line, "}"))
                 object = NULL;
         }
     }

@@ -205,6 +205,23 @@ test_garbage(void)
     }
 }
 
+/* Nothing in a dormant table has effect. */
+static void
+test_dormant(void)
+{
+    g_auto(GStrv) parts = g_strsplit(listed, "table arp kvm_routed {\n", 2);
+    g_autofree char *dormant = g_strconcat(
+        parts[0], "table arp kvm_routed {\n\tflags dormant\n\n", parts[1], NULL);
+    g_autoptr(GPtrArray) lines = NULL;
+    guint n_rules, n_elements;
+
+    lines = kvmr_listing_compare(wanted, dormant, FALSE, &n_rules, &n_elements);
+    g_assert_cmpuint(lines->len, ==, 1);
+    g_assert_cmpstr(g_ptr_array_index(lines, 0),
+                    ==,
+                    "table arp kvm_routed: is \"flags dormant\" and should be \"\"");
+}
+
 int
 main(int argc, char **argv)
 {
@@ -214,6 +231,7 @@ main(int argc, char **argv)
     g_test_add_func("/listing/other-words", test_other_words);
     g_test_add_func("/listing/nothing", test_nothing_listed);
     g_test_add_func("/listing/many", test_many);
+    g_test_add_func("/listing/dormant", test_dormant);
     g_test_add_func("/listing/garbage", test_garbage);
     return g_test_run();
 }
