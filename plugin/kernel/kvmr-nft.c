@@ -17,6 +17,9 @@
 
 #define NO_TABLE "-"
 
+/* While others' transactions come one after the other, so many looks are tried at most. */
+#define LOOKS_MAX 4
+
 struct _KvmrNft {
     KvmrNfnetlink  *netlink;
     struct nft_ctx *context; /* one for all: to close its socket may take the kernel 10 ms */
@@ -28,7 +31,7 @@ struct _KvmrNft {
     guint32        generation; /* of nftables, at which @listing was true */
     gboolean       looked;     /* at what is there in @generation, with these results: */
     gboolean       drifted;    /* somebody else changed or removed our tables */
-    KvmrTableState states[KVMR_N_FAMILIES]; /* while @listing is not known */
+    KvmrTableState states[KVMR_N_FAMILIES];
 
     KvmrRuleset *before; /* what @applied was before the last commit */
     char        *found;  /* or, where that wasn't known: tables of an earlier life, as text */
@@ -71,6 +74,24 @@ kvmr_nft_free(KvmrNft *self)
     g_free(self);
 }
 
+/* "" for a table that somebody deletes meanwhile. Returns: (nullable) */
+static char *
+list_table(KvmrNft *self, KvmrFamily family, GError **error)
+{
+    g_autofree char *command = g_strdup_printf(
+        "list table %s %s\n", kvmr_family_to_string(family), KVMR_TABLE);
+    g_autoptr(GError) local = NULL;
+    gboolean exists[KVMR_N_FAMILIES];
+    char    *text = NULL;
+
+    if (kvmr_nft_run(self->context, command, &text, &local))
+        return text;
+    if (kvmr_nfnetlink_read_tables(self->netlink, exists, NULL) && !exists[family])
+        return g_strdup("");
+    g_propagate_error(error, g_steal_pointer(&local));
+    return NULL;
+}
+
 /*
  * Our tables as nft lists them, by family, without what packets change; "" where there is none. One
  * at a time: asked for tables of one name in several families at once, libnftables 1.0.6 finds only
@@ -85,13 +106,11 @@ list(KvmrNft *self, GError **error)
     if (!kvmr_nfnetlink_read_tables(self->netlink, exists, error))
         return NULL;
     for (int family = 0; family < KVMR_N_FAMILIES; family++) {
-        g_autofree char *command = g_strdup_printf(
-            "list table %s %s\n", kvmr_family_to_string(family), KVMR_TABLE);
-        char *text = NULL;
+        char *text = exists[family] ? list_table(self, family, error) : g_strdup("");
 
-        if (exists[family] && !kvmr_nft_run(self->context, command, &text, error))
+        if (!text)
             return NULL;
-        g_ptr_array_add(listing, text ? text : g_strdup(""));
+        g_ptr_array_add(listing, text);
     }
     return g_steal_pointer(&listing);
 }
@@ -164,20 +183,22 @@ list_to_read(KvmrNft *self, GError **error)
     return listing ? join(listing) : NULL;
 }
 
-/* Whether our tables are not what they were made, for all that can be seen where no listing of them
- * is known: others' transactions came too quickly then. That is no reason to suspect them. */
+/* Sets @drifted if our tables are not what they were made, for all that can be seen where no
+ * listing of them is known: others' transactions came too quickly then. That is no reason to
+ * suspect them. */
 static gboolean
-differ(KvmrNft *self)
+compare_with_wanted(KvmrNft *self, GError **error)
 {
     g_autofree char *wanted = kvmr_ruleset_to_text(self->applied);
-    g_autofree char *listed = list_to_read(self, NULL);
+    g_autofree char *listed = list_to_read(self, error);
     g_autoptr(GPtrArray) differences = NULL;
     guint n_rules, n_elements;
 
     if (!listed)
         return FALSE;
     differences = kvmr_listing_compare(wanted, listed, FALSE, &n_rules, &n_elements);
-    return differences->len > 0;
+    self->drifted = differences->len > 0;
+    return TRUE;
 }
 
 static gboolean
@@ -209,26 +230,42 @@ compare_with_known(KvmrNft *self, GError **error)
     return TRUE;
 }
 
-/* What does not differ, and was not changed while it was looked at, is known from now on. */
 static gboolean
-look_at_unknown(KvmrNft *self, guint32 generation, GError **error)
+read_states(KvmrNft *self, GError **error)
 {
-    g_autofree char *listing = NULL;
-    gboolean         exists[KVMR_N_FAMILIES];
-    guint32          after;
+    gboolean exists[KVMR_N_FAMILIES];
 
     if (!kvmr_nfnetlink_read_tables(self->netlink, exists, error))
         return FALSE;
     for (int family = 0; family < KVMR_N_FAMILIES; family++)
         self->states[family] = exists[family] ? KVMR_TABLE_UNKNOWN : KVMR_TABLE_MISSING;
-    self->drifted = self->applied && differ(self);
-    if (!self->applied || self->drifted)
-        return TRUE;
-    listing = list_checksums(self, error);
-    if (!listing || !kvmr_nfnetlink_read_generation(self->netlink, &after, error))
+    return TRUE;
+}
+
+/* What does not differ is what was made; if it was not changed while it was looked at either, it is
+ * known from now on. @generation: that of the last look */
+static gboolean
+look_at_unknown(KvmrNft *self, guint32 *generation, GError **error)
+{
+    self->drifted = FALSE;
+    if (!read_states(self, error))
         return FALSE;
-    if (after == generation)
-        self->listing = g_steal_pointer(&listing);
+    for (guint i = 0; self->applied && !self->listing && i < LOOKS_MAX; i++) {
+        const guint32    before = *generation;
+        g_autofree char *listing = NULL;
+
+        if (!compare_with_wanted(self, error))
+            return FALSE;
+        if (self->drifted)
+            return TRUE;
+        listing = list_checksums(self, error);
+        if (!listing || !kvmr_nfnetlink_read_generation(self->netlink, generation, error))
+            return FALSE;
+        if (*generation == before)
+            self->listing = g_steal_pointer(&listing);
+    }
+    for (int family = 0; self->applied && family < KVMR_N_FAMILIES; family++)
+        self->states[family] = KVMR_TABLE_AS_MADE;
     return TRUE;
 }
 
@@ -243,13 +280,49 @@ read_intact(KvmrNft *self, gboolean *intact, GError **error)
         return FALSE;
     if (!self->looked || self->generation != generation) {
         if (self->listing || self->good ? !compare_with_known(self, error)
-                                        : !look_at_unknown(self, generation, error))
+                                        : !look_at_unknown(self, &generation, error))
             return FALSE;
         self->generation = generation;
         self->looked = TRUE;
     }
     *intact = self->listing != NULL;
     return TRUE;
+}
+
+static gboolean
+has_rules(const char *table)
+{
+    return strstr(table, " hook ") != NULL;
+}
+
+/* What of @found can be put back: not the table without rules of a life that ended while it made
+ * it. Sets @lost if there is such a one, or none at all. */
+static char *
+join_whole(const GPtrArray *found, gboolean *lost)
+{
+    GString *text = g_string_new(NULL);
+
+    *lost = FALSE;
+    for (guint family = 0; family < found->len; family++) {
+        const char *table = g_ptr_array_index(found, family);
+
+        if (has_rules(table))
+            g_string_append(text, table);
+        else if (*table)
+            *lost = TRUE;
+    }
+    *lost |= text->len == 0;
+    return g_string_free(text, FALSE);
+}
+
+static gboolean
+is_any(const GPtrArray *found)
+{
+    for (guint family = 0; family < found->len; family++) {
+        if (*(const char *) g_ptr_array_index(found, family))
+            return TRUE;
+    }
+    return FALSE;
 }
 
 /* What an earlier life made may be there, as it was or changed since, or not. */
@@ -264,17 +337,18 @@ prepare_first(KvmrNft *self, KvmrRuleset *wanted, gboolean *lost, GError **error
     if (!found)
         return NULL;
     g_free(self->found);
-    self->found = join(found);
-    /* A life that ended early may have left tables that have no rules yet. */
-    *lost = !strstr(self->found, " hook ");
-    if (self->found[0] == '\0' && kvmr_ruleset_is_empty(wanted))
+    self->found = join_whole(found, lost);
+    if (!is_any(found) && kvmr_ruleset_is_empty(wanted))
         return kvmr_ruleset_change_new();
 
     listing = checksums(found);
     mark = make_mark(wanted, listing);
     if (g_strcmp0(mark, self->mark) == 0) {
         self->applied = kvmr_ruleset_ref(wanted);
+        g_free(self->listing);
         self->listing = g_steal_pointer(&listing);
+        g_clear_pointer(&self->good, g_free);
+        self->drifted = FALSE;
         g_clear_pointer(&self->found, g_free);
         return kvmr_ruleset_change_new();
     }
@@ -282,6 +356,18 @@ prepare_first(KvmrNft *self, KvmrRuleset *wanted, gboolean *lost, GError **error
         states[family] = *(const char *) g_ptr_array_index(found, family) ? KVMR_TABLE_UNKNOWN
                                                                           : KVMR_TABLE_MISSING;
     return kvmr_ruleset_update(NULL, wanted, states);
+}
+
+/* Whether what we made does not filter, or may not. */
+static gboolean
+is_any_lost(const KvmrNft *self)
+{
+    for (int family = 0; family < KVMR_N_FAMILIES; family++) {
+        if (self->states[family] != KVMR_TABLE_AS_MADE &&
+            kvmr_ruleset_has_family(self->applied, family))
+            return TRUE;
+    }
+    return FALSE;
 }
 
 KvmrRulesetChange *
@@ -300,7 +386,7 @@ kvmr_nft_prepare(KvmrNft *self, KvmrRuleset *wanted, gboolean *lost, GError **er
         return kvmr_ruleset_update(self->applied, wanted, as_made);
 
     change = kvmr_ruleset_update(self->applied, wanted, self->states);
-    *lost = !kvmr_ruleset_change_is_empty(change);
+    *lost = is_any_lost(self);
     if (self->good && kvmr_ruleset_equal(self->applied, wanted)) {
         g_free(change->repair);
         change->repair = kvmr_ruleset_repair(wanted, self->states);
@@ -378,30 +464,40 @@ repair(KvmrNft *self, const char *transaction, guint *n)
     return g_strcmp0(listing, self->good) == 0;
 }
 
+/* @with_sets: the first of two transactions is done */
 static gboolean
-change_tables(KvmrNft *self, const KvmrRulesetChange *change, guint *n)
+change_tables(KvmrNft *self, const KvmrRulesetChange *change, guint *n, gboolean *with_sets)
 {
     if (!run_if_any(self, change->sets, n))
         return FALSE;
+    *with_sets = TRUE;
     kvmr_fault_point("nft.sets");
-    if (run_if_any(self, change->rules, n))
-        return TRUE;
-    (void) run_if_any(self, change->no_sets, n);
-    return FALSE;
+    return run_if_any(self, change->rules, n);
+}
+
+/* Where a step is refused, the whole may not be: others changed our tables since they were read. */
+static gboolean
+replace_tables(KvmrNft *self, KvmrRuleset *wanted, guint *n, GError **error)
+{
+    g_autofree char *whole = kvmr_ruleset_replace(wanted);
+
+    if (!kvmr_nft_run(self->context, whole, NULL, error))
+        return FALSE;
+    *n += 1;
+    return TRUE;
 }
 
 gboolean
 kvmr_nft_commit(KvmrNft *self, const KvmrRulesetChange *change, KvmrRuleset *wanted, GError **error)
 {
-    g_autofree char *whole = NULL;
-    guint            n = 0;
+    guint    n = 0;
+    gboolean with_sets = FALSE;
 
-    if (!repair(self, change->repair, &n) && !change_tables(self, change, &n)) {
-        /* Where a step is refused, the whole may not be. */
-        whole = kvmr_ruleset_replace(wanted);
-        if (!kvmr_nft_run(self->context, whole, NULL, error))
-            return FALSE;
-        n++;
+    if (!repair(self, change->repair, &n) && !change_tables(self, change, &n, &with_sets) &&
+        !replace_tables(self, wanted, &n, error)) {
+        if (with_sets)
+            (void) run_if_any(self, change->no_sets, &n);
+        return FALSE;
     }
 
     g_clear_pointer(&self->before, kvmr_ruleset_unref);

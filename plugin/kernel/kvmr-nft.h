@@ -48,8 +48,9 @@ gboolean kvmr_nft_look(KvmrNft *self, GError **error);
 KvmrTables kvmr_nft_find_tables(KvmrNft *self);
 
 /**
- * kvmr_nft_commit: runs what kvmr_nft_prepare() made for @wanted; all of it or, on an error,
- * nothing
+ * kvmr_nft_commit: runs what kvmr_nft_prepare() made for @wanted or, where others changed our
+ * tables meanwhile so that it is refused, what makes all of them anew. On an error the rules are as
+ * before, but for rules of ours that others had changed, which may be there again.
  * @wanted: is kept, by a reference
  */
 gboolean kvmr_nft_commit(KvmrNft                 *self,

@@ -241,15 +241,9 @@ update_table(GString *text, const Way *way)
     flush_and_delete_old(text, family, from, to);
 }
 
-static void
-create_table(GString *text, const Way *way)
-{
-    command(text, "add", "table", way->family, "\n");
-    update_table(text, way);
-}
-
-/* @had: there is a table, which stays if the rest is refused */
-static void
+/* @had: there is a table, which stays if the rest is refused
+ * Returns: whether there are such sets, and a table for them with it */
+static gboolean
 put_sets_first(const Way *way, gboolean had, GString *sets, GString *no_sets)
 {
     gboolean any = FALSE;
@@ -260,7 +254,7 @@ put_sets_first(const Way *way, gboolean had, GString *sets, GString *no_sets)
         if (!comes_first(way, set))
             continue;
         if (!any && !had)
-            command(sets, "add", "table", way->family, "\n");
+            command(sets, "create", "table", way->family, "\n");
         any = TRUE;
         declare_set(sets, way->family, set);
         change_elements(sets, "add", way->family, set, NULL);
@@ -271,21 +265,30 @@ put_sets_first(const Way *way, gboolean had, GString *sets, GString *no_sets)
     }
     if (any && !had)
         drop_table(no_sets, way->family);
+    return any;
+}
+
+/* In one transaction, and whatever is there. */
+static void
+replace_table(GString *text, KvmrFamily family, const KvmrTable *table)
+{
+    g_autoptr(KvmrRuleset) nothing = kvmr_ruleset_new();
+    const Way anew = {family, &nothing->tables[family], table, FALSE};
+
+    drop_table(text, family);
+    if (table->chains->len == 0)
+        return;
+    command(text, "add", "table", family, "\n");
+    update_table(text, &anew);
 }
 
 char *
 kvmr_ruleset_replace(const KvmrRuleset *self)
 {
-    g_autoptr(KvmrRuleset) nothing = kvmr_ruleset_new();
     GString *text = g_string_new(NULL);
 
-    for (int family = 0; family < KVMR_N_FAMILIES; family++) {
-        const Way way = {family, &nothing->tables[family], &self->tables[family], FALSE};
-
-        drop_table(text, family);
-        if (kvmr_ruleset_has_family(self, family))
-            create_table(text, &way);
-    }
+    for (int family = 0; family < KVMR_N_FAMILIES; family++)
+        replace_table(text, family, &self->tables[family]);
     return g_string_free(text, FALSE);
 }
 
@@ -313,27 +316,22 @@ typedef struct {
     GString *sets, *rules, *no_sets;
 } Texts;
 
+/* A table that is there although it was missing is refused, not added to: its rules would come
+ * before ours. */
 static void
 change_family(const Way *way, KvmrTableState state, gboolean had, const Texts *texts)
 {
     const gboolean has = way->to->chains->len > 0;
 
     if (state == KVMR_TABLE_UNKNOWN || (had && (!has || !can_update(way->from, way->to)))) {
-        g_autoptr(KvmrRuleset) nothing = kvmr_ruleset_new();
-        const Way anew = {way->family, &nothing->tables[way->family], way->to, FALSE};
-
-        drop_table(texts->rules, way->family);
-        if (has)
-            create_table(texts->rules, &anew);
+        replace_table(texts->rules, way->family, way->to);
         return;
     }
     if (!has)
         return;
-    put_sets_first(way, had, texts->sets, texts->no_sets);
-    if (had)
-        update_table(texts->rules, way);
-    else
-        create_table(texts->rules, way);
+    if (!put_sets_first(way, had, texts->sets, texts->no_sets) && !had)
+        command(texts->rules, "create", "table", way->family, "\n");
+    update_table(texts->rules, way);
 }
 
 KvmrRulesetChange *

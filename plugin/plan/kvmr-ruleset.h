@@ -79,7 +79,7 @@ char *kvmr_ruleset_replace(const KvmrRuleset *self);
 /** What is known of a table in the kernel. */
 typedef enum {
     KVMR_TABLE_AS_MADE, /* as a ruleset says, be it that it is not there */
-    KVMR_TABLE_MISSING,
+    KVMR_TABLE_MISSING, /* if one is there after all, what makes it is refused */
     KVMR_TABLE_UNKNOWN, /* anything may be there, or nothing */
 } KvmrTableState;
 
@@ -92,10 +92,10 @@ typedef enum {
  * are to let through.
  */
 typedef struct {
-    char *repair;  /* to try before anything else, see kvmr_ruleset_repair() */
+    char *repair;  /* to try instead of the others, see kvmr_ruleset_repair() */
     char *sets;    /* to run first: new interval sets with all that is in them */
     char *rules;   /* to run then: all else */
-    char *no_sets; /* where @rules is refused: takes @sets back */
+    char *no_sets; /* where @rules is refused, and all else too: takes @sets back */
 } KvmrRulesetChange;
 
 /**

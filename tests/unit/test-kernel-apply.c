@@ -379,6 +379,49 @@ test_rules_between(Fixture *fixture, gconstpointer data)
     assert_applied();
 }
 
+/* Somebody puts tables back while we are about to: what they had in them is not kept beside ours.
+ */
+static void
+test_rules_come_back_between(Fixture *fixture, gconstpointer data)
+{
+    g_autoptr(KvmrPlan) plan = make_plan();
+    g_autoptr(KvmrPlan) more = make_plan();
+    g_autofree char *saved = NULL;
+    g_autofree char *fresh = NULL;
+    g_autofree char *after = NULL;
+
+    kvmr_ruleset_add_rule(
+        more->ruleset, KVMR_FAMILY_ARP, "output", "arp operation request counter drop");
+    kernel_apply(fixture->host, more);
+    fresh = kernel_run("nft -s list table arp kvm_routed");
+    kernel_apply(fixture->host, plan);
+    saved = kernel_nft("list ruleset");
+
+    g_free(kernel_nft("flush ruleset"));
+    change_rules_around(fixture->host->nft, more, saved);
+    after = kernel_run("nft -s list table arp kvm_routed");
+    g_assert_cmpstr(after, ==, fresh);
+    g_assert_false(kernel_apply(fixture->host, more));
+    assert_applied();
+}
+
+/* While our tables are changed, somebody switches one off. */
+static void
+test_rules_dormant(Fixture *fixture, gconstpointer data)
+{
+    g_autoptr(KvmrPlan) plan = make_plan();
+    g_autoptr(KvmrPlan) more = make_plan();
+    g_autofree char *after = NULL;
+
+    kvmr_ruleset_add_element(more->ruleset, KVMR_FAMILY_ARP, "own", "10.8.0.0/16");
+    kernel_apply(fixture->host, plan);
+    change_rules_around(fixture->host->nft, more, "add table arp kvm_routed { flags dormant; }");
+    g_assert_true(kernel_apply(fixture->host, more));
+    after = kernel_nft("list table arp kvm_routed");
+    g_assert_null(strstr(after, "dormant"));
+    assert_applied();
+}
+
 /* A change keeps what counts and is not concerned. */
 static void
 test_rules_update(Fixture *fixture, gconstpointer data)
@@ -639,5 +682,7 @@ main(int argc, char **argv)
     ADD("future-link", test_future_link);
     ADD("restart", test_restart);
     ADD("counters", test_counters);
+    ADD("rules-come-back-between", test_rules_come_back_between);
+    ADD("rules-dormant", test_rules_dormant);
     return g_test_run();
 }

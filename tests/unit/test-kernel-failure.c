@@ -256,6 +256,47 @@ test_fail_closed_before_the_tables(Fixture *fixture, gconstpointer data)
     g_assert_cmpint(umount("/proc/sys/net/ipv4/conf/hs/proxy_arp"), ==, 0);
 }
 
+/* The tables are gone, and nothing is wanted any more: there is none to make, but what was switched
+ * off on the way must not be switched on again. */
+static void
+test_fail_closed_at_the_end(Fixture *fixture, gconstpointer data)
+{
+    static const char path[] = "/proc/sys/net/ipv4/neigh/uplink/proxy_delay";
+    g_autoptr(KvmrPlan) plan = make_plan(ACCEPT);
+    g_autoptr(KvmrPlan) nothing = kernel_plan_new();
+
+    kernel_apply(fixture->host, plan);
+    g_free(kernel_nft("flush ruleset"));
+    bar(path);
+    fail_to_apply(
+        fixture->host, nothing, KVMR_ERROR_NOT_ROUTED, "proxy ARP and forwarding are off");
+    kernel_assert_sysctl("conf/uplink/proxy_arp", "0");
+    kernel_assert_sysctl("conf/uplink/forwarding", "0");
+    g_assert_cmpint(umount(path), ==, 0);
+}
+
+/* A life ended between the sets of its tables and their rules. The next one makes its own; when
+ * something else is refused, those stay, and not what has no rules. */
+static void
+test_no_way_back_to_sets_without_rules(Fixture *fixture, gconstpointer data)
+{
+    g_autoptr(KvmrPlan) plan = make_plan(ACCEPT);
+    g_autoptr(KvmrPlan) bad = make_plan(ACCEPT);
+    g_autofree char *rules = NULL;
+
+    kernel_apply(fixture->host, plan);
+    kvmr_host_free(fixture->host);
+    g_free(kernel_nft("flush ruleset"));
+    g_free(kernel_nft("table arp kvm_routed { set own { type ipv4_addr; flags interval; "
+                      "elements = { 10.9.0.0/16 }; }; }"));
+    fixture->host = kernel_host_new(fixture->directory);
+    kernel_plan_value(bad, "hs", KVMR_VALUE_PROXY_ARP, TOO_MUCH);
+    fail_to_apply(fixture->host, bad, KVMR_ERROR_KERNEL, "99999999999");
+    rules = kernel_nft("list ruleset");
+    g_assert_nonnull(strstr(rules, ACCEPT));
+    g_assert_nonnull(strstr(rules, "type filter hook output"));
+}
+
 /* The tables are gone, and what the change needs cannot be noted down. */
 static void
 test_fail_closed_without_journal(Fixture *fixture, gconstpointer data)
@@ -487,6 +528,8 @@ main(int argc, char **argv)
     ADD("fail-closed-after-crash", test_fail_closed_after_crash);
     ADD("fail-closed-before-the-tables", test_fail_closed_before_the_tables);
     ADD("fail-closed-without-journal", test_fail_closed_without_journal);
+    ADD("fail-closed-at-the-end", test_fail_closed_at_the_end);
+    ADD("no-way-back-to-sets-without-rules", test_no_way_back_to_sets_without_rules);
     ADD("no-way-back-to-no-filter", test_no_way_back_to_no_filter);
     ADD("refused-after-restart", test_refused_after_restart);
     ADD("tables-stay-while-proxying", test_tables_stay_while_proxying);

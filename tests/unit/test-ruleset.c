@@ -153,9 +153,8 @@ test_families(void)
     g_autoptr(KvmrRulesetChange) come = kvmr_ruleset_update(none, one, as_made);
 
     check_update(one, none, DROP_TABLE);
-    g_assert_cmpstr(come->sets, ==, "add table ip kvm_routed \n" GUESTS GUEST);
-    g_assert_cmpstr(
-        come->rules, ==, "add table ip kvm_routed \nadd counter ip kvm_routed refused\n" FORWARD);
+    g_assert_cmpstr(come->sets, ==, "create table ip kvm_routed \n" GUESTS GUEST);
+    g_assert_cmpstr(come->rules, ==, "add counter ip kvm_routed refused\n" FORWARD);
     g_assert_cmpstr(come->no_sets, ==, DROP_TABLE);
     g_assert_nonnull(strstr(
         replace,
@@ -218,9 +217,8 @@ test_states(void)
     kvmr_ruleset_add_chain(rules, KVMR_FAMILY_ARP, "output", base_hook);
 
     change = kvmr_ruleset_update(rules, rules, missing);
-    g_assert_cmpstr(change->sets, ==, "add table ip kvm_routed \n" GUESTS GUEST);
-    g_assert_cmpstr(
-        change->rules, ==, "add table ip kvm_routed \nadd counter ip kvm_routed refused\n" FORWARD);
+    g_assert_cmpstr(change->sets, ==, "create table ip kvm_routed \n" GUESTS GUEST);
+    g_assert_cmpstr(change->rules, ==, "add counter ip kvm_routed refused\n" FORWARD);
     g_clear_pointer(&change, kvmr_ruleset_change_free);
 
     change = kvmr_ruleset_update(rules, rules, unknown);
@@ -231,6 +229,12 @@ test_states(void)
         DROP_TABLE
         "add table ip kvm_routed \nadd counter ip kvm_routed refused\n" GUESTS FORWARD GUEST
         "add table ip6 kvm_routed \ndelete table ip6 kvm_routed \n");
+    g_clear_pointer(&change, kvmr_ruleset_change_free);
+
+    /* Without a set that has to come first, there is but one transaction. */
+    change = kvmr_ruleset_update(NULL, rules, gone);
+    g_assert_true(g_str_has_prefix(change->sets, "create table ip "));
+    g_assert_true(g_str_has_prefix(change->rules, "create table arp kvm_routed \nadd chain arp "));
     g_clear_pointer(&change, kvmr_ruleset_change_free);
 
     change = kvmr_ruleset_update(NULL, none, gone);
