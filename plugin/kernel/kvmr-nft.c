@@ -243,7 +243,8 @@ read_states(KvmrNft *self, GError **error)
 }
 
 /* What does not differ is what was made; if it was not changed while it was looked at either, it is
- * known from now on. @generation: that of the last look */
+ * known from now on, else it is to be looked at again. @generation: in which the look begins; set
+ * to that in which the last one began */
 static gboolean
 look_at_unknown(KvmrNft *self, guint32 *generation, GError **error)
 {
@@ -251,17 +252,19 @@ look_at_unknown(KvmrNft *self, guint32 *generation, GError **error)
     if (!read_states(self, error))
         return FALSE;
     for (guint i = 0; self->applied && !self->listing && i < LOOKS_MAX; i++) {
-        const guint32    before = *generation;
         g_autofree char *listing = NULL;
+        guint32          after;
 
+        if (i > 0 && !kvmr_nfnetlink_read_generation(self->netlink, generation, error))
+            return FALSE;
         if (!compare_with_wanted(self, error))
             return FALSE;
         if (self->drifted)
             return TRUE;
         listing = list_checksums(self, error);
-        if (!listing || !kvmr_nfnetlink_read_generation(self->netlink, generation, error))
+        if (!listing || !kvmr_nfnetlink_read_generation(self->netlink, &after, error))
             return FALSE;
-        if (*generation == before)
+        if (after == *generation)
             self->listing = g_steal_pointer(&listing);
     }
     for (int family = 0; self->applied && family < KVMR_N_FAMILIES; family++)
